@@ -1,0 +1,57 @@
+# Distribution packages, found and never fetched. A missing one is named with what to install.
+function(yolocu_require found package purpose)
+  if(NOT ${found})
+    message(FATAL_ERROR
+      "${purpose} was not found: install the package ${package} "
+      "(Debian, Ubuntu: apt-get install ${package}), or run ./quickstart, which installs all")
+  endif()
+endfunction()
+
+if(YOLOCU_PORTABLE)
+  set(CMAKE_FIND_LIBRARY_SUFFIXES .a ${CMAKE_FIND_LIBRARY_SUFFIXES})
+  set(OPENSSL_USE_STATIC_LIBS ON)
+endif()
+
+find_package(Threads REQUIRED)
+find_package(nlohmann_json 3.9 QUIET)
+yolocu_require(nlohmann_json_FOUND nlohmann-json3-dev "nlohmann-json (graph as JSON)")
+find_package(ZLIB QUIET)
+yolocu_require(ZLIB_FOUND zlib1g-dev "zlib (checksum of the packed file)")
+find_package(LibZip QUIET)
+yolocu_require(LibZip_FOUND libzip-dev "libzip (checkpoints are zip archives)")
+find_package(OpenSSL QUIET COMPONENTS Crypto)
+yolocu_require(OPENSSL_FOUND libssl-dev "OpenSSL's libcrypto (SHA-256 of checkpoints)")
+find_package(CLI11 QUIET)
+yolocu_require(CLI11_FOUND libcli11-dev "CLI11 (command line)")
+
+# stb has headers only, and no CMake package.
+find_path(STB_INCLUDE_DIR stb_image.h PATH_SUFFIXES stb)
+yolocu_require(STB_INCLUDE_DIR libstb-dev "stb (picture files)")
+add_library(yolocu_stb INTERFACE)
+target_include_directories(yolocu_stb SYSTEM INTERFACE ${STB_INCLUDE_DIR})
+
+set(YOLOCU_HAS_ONEDNN OFF)
+if(NOT YOLOCU_ONEDNN STREQUAL "OFF")
+  find_package(OneDNN QUIET)
+  if(OneDNN_FOUND)
+    set(YOLOCU_HAS_ONEDNN ON)
+    add_library(yolocu_onednn INTERFACE)
+    target_link_libraries(yolocu_onednn INTERFACE OneDNN::onednn)
+  elseif(YOLOCU_ONEDNN STREQUAL "ON")
+    yolocu_require(OneDNN_FOUND libdnnl-dev
+      "oneDNN (fast CPU device; -DYOLOCU_ONEDNN=OFF does without)")
+  else()
+    message(WARNING "oneDNN was not found: the cpu device is left out and only the slow reference "
+      "device remains. Install the package libdnnl-dev to have it")
+  endif()
+endif()
+
+if(YOLOCU_BUILD_TESTS)
+  find_package(GTest QUIET)
+  yolocu_require(GTest_FOUND libgtest-dev "GoogleTest (-DYOLOCU_BUILD_TESTS=OFF does without)")
+endif()
+if(YOLOCU_BUILD_BENCH)
+  find_package(benchmark QUIET)
+  yolocu_require(benchmark_FOUND libbenchmark-dev
+    "Google Benchmark (-DYOLOCU_BUILD_BENCH=OFF does without)")
+endif()

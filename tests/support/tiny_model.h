@@ -1,0 +1,15 @@
+// A model small enough to compute by hand.
+#pragma once
+
+#include <memory>
+
+#include "tests/support/test_support.h"
+#include "weights/format/model.h"
+
+namespace yolocu::testing {
+
+// Stride 2, default size 8. stem: sums each 2x2 patch of all channels, halved, into 2 channels;
+// box: 8 zero logits (2 bins a side); class: 1 + stem[k] for 2 classes.
+std::shared_ptr<const Model> tiny_model();
+
+}  // namespace yolocu::testing
