@@ -1,0 +1,66 @@
+// Runs one model at one batch and size on one device. The plan is made at creation: shapes, views,
+// arena, primitives, rearranged weights. run() allocates nothing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "weights/format/model.h"
+#include "yolocu/options.h"
+#include "yolocu/status.h"
+
+namespace yolocu {
+
+struct ExecutorOptions {
+  int64_t batch = 1;
+  int64_t height = 0;  // 0: the model's default; otherwise a multiple of graph_stride()
+  int64_t width = 0;
+  Precision precision = Precision::kAuto;
+  int threads = 0;  // of the cpu device; 0: all that this process may use
+};
+
+// One line of the plan, for people and tests.
+struct PlanStep {
+  std::string node;            // graph node's name
+  std::string implementation;  // "brgconv:avx512_core", "copy", "view", "reference"
+};
+
+// A context: owns its activations, shares the model. Not thread-safe; make one per thread.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+
+  virtual int64_t batch() const = 0;
+  virtual int64_t height() const = 0;
+  virtual int64_t width() const = 0;
+
+  // [batch, height, width, 3] f32, RGB in 0..1. Fill it, then run(). Contents are undefined after.
+  virtual std::span<float> input() = 0;
+
+  virtual Status run() = 0;
+
+  // [batch, anchors, row] f32 of the last run(); see DecodeDflOp and DecodeAnchorOp.
+  virtual std::span<const float> output() const = 0;
+  virtual int64_t anchors() const = 0;
+  virtual int64_t row() const = 0;
+
+  virtual std::vector<PlanStep> plan() const = 0;
+  virtual int64_t arena_bytes() const = 0;
+};
+
+// kUnsupported: the device is not in this build, or cannot run the precision.
+// kInvalidArgument: batch < 1, or a size that is not a positive multiple of the stride (says which).
+// kResourceExhausted: a size whose activations would not fit in memory.
+Result<std::unique_ptr<Executor>> create_executor(std::shared_ptr<const Model> model, Device device,
+                                                  const ExecutorOptions& options);
+
+// The devices, each behind create_executor, which has already checked batch and size.
+Result<std::unique_ptr<Executor>> create_reference_executor(std::shared_ptr<const Model> model,
+                                                            const ExecutorOptions& options);
+Result<std::unique_ptr<Executor>> create_cpu_executor(std::shared_ptr<const Model> model,
+                                                      const ExecutorOptions& options);
+
+}  // namespace yolocu

@@ -1,0 +1,93 @@
+// What every device promises at creation, shown on the reference device.
+#include "engine/executor.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/support/tiny_model.h"
+
+namespace yolocu {
+namespace {
+
+using testing::tiny_model;
+
+TEST(CreateExecutor, UsesTheModelsDefaultSize) {
+  auto executor = create_executor(tiny_model(), Device::kReference, {});
+  ASSERT_OK(executor);
+  EXPECT_EQ((*executor)->batch(), 1);
+  EXPECT_EQ((*executor)->height(), 8);
+  EXPECT_EQ((*executor)->width(), 8);
+  EXPECT_EQ((*executor)->input().size(), 8u * 8 * 3);
+  EXPECT_EQ((*executor)->anchors(), 16);
+  EXPECT_EQ((*executor)->row(), 6);
+  EXPECT_EQ((*executor)->output().size(), 16u * 6);
+}
+
+TEST(CreateExecutor, RefusesImpossibleSizes) {
+  const ExecutorOptions bad[] = {{.batch = 0},
+                                 {.batch = -3},
+                                 {.height = 7, .width = 8},
+                                 {.height = 8, .width = -2},
+                                 {.height = INT64_MAX, .width = 8},
+                                 {.batch = INT64_MAX}};
+  for (const ExecutorOptions& options : bad) {
+    const auto executor = create_executor(tiny_model(), Device::kReference, options);
+    ASSERT_FALSE(executor.ok()) << options.batch << " " << options.height << " " << options.width;
+    EXPECT_NE(executor.status().message(), "");
+  }
+  const auto odd = create_executor(tiny_model(), Device::kReference, {.height = 7, .width = 8});
+  EXPECT_NE(odd.status().message().find("multiple of 2"), std::string::npos)
+      << odd.status().message();
+}
+
+TEST(CreateExecutor, RefusesPrecisionsTheReferenceCannotCompute) {
+  for (const Precision precision : {Precision::kFp16, Precision::kBf16, Precision::kInt8}) {
+    const auto executor =
+        create_executor(tiny_model(), Device::kReference, {.precision = precision});
+    EXPECT_EQ(executor.status().code(), StatusCode::kUnsupported);
+  }
+}
+
+TEST(CreateExecutor, DevicesThatAreNotBuiltSaySo) {
+  for (const Device device : {Device::kCuda, Device::kEmulated}) {
+    const auto executor = create_executor(tiny_model(), device, {});
+    ASSERT_FALSE(executor.ok());
+    EXPECT_EQ(executor.status().code(), StatusCode::kUnsupported);
+    EXPECT_NE(executor.status().message().find("--device cpu"), std::string::npos);
+  }
+}
+
+TEST(ReferenceExecutor, ComputesTheTinyModelByHand) {
+  auto executor = create_executor(tiny_model(), Device::kReference, {.batch = 2, .height = 2,
+                                                                     .width = 4});
+  ASSERT_OK(executor);
+  std::span<float> x = (*executor)->input();
+  std::fill(x.begin(), x.end(), 0.0f);
+  std::fill(x.begin() + 24, x.end(), 1.0f);  // the second picture is white
+  ASSERT_TRUE((*executor)->run().ok());
+  // Black: all logits are the biases (0 for boxes, 1 for classes): bins 0 and 1 equally likely.
+  const std::span<const float> y = (*executor)->output();
+  ASSERT_EQ(y.size(), 2u * 2 * 6);
+  const float sigmoid_1 = 0.7310586f, sigmoid_7 = 0.9990889f;
+  const std::vector<float> expected{
+      1, 1, 2, 2, sigmoid_1, sigmoid_1, 3, 1, 2, 2, sigmoid_1, sigmoid_1,
+      1, 1, 2, 2, sigmoid_7, sigmoid_7, 3, 1, 2, 2, sigmoid_7, sigmoid_7};
+  EXPECT_TRUE(testing::all_close(y, expected, 1e-6, 0));
+}
+
+TEST(ReferenceExecutor, RunsAgainWithTheSameBits) {
+  auto executor = create_executor(tiny_model(), Device::kReference, {});
+  ASSERT_OK(executor);
+  const auto x = testing::random_floats((*executor)->input().size(), 7);
+  std::vector<float> outputs[2];
+  for (std::vector<float>& output : outputs) {
+    std::copy(x.begin(), x.end(), (*executor)->input().begin());
+    ASSERT_TRUE((*executor)->run().ok());
+    output.assign((*executor)->output().begin(), (*executor)->output().end());
+  }
+  EXPECT_EQ(outputs[0], outputs[1]);
+}
+
+}  // namespace
+}  // namespace yolocu
