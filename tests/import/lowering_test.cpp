@@ -1,0 +1,303 @@
+// Re-parameterisation and lowering on small modules, against the same arithmetic done unfused.
+#include "weights/import/lowering.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "engine/reference/reference_ops.h"
+#include "tests/import/module_builder.h"
+#include "weights/import/reparam.h"
+
+namespace yolocu {
+namespace {
+
+using namespace testing;  // NOLINT: the builders above
+using reference::Tensor;
+
+Tensor random_map(int64_t h, int64_t w, int64_t c, uint64_t seed) {
+  Tensor x(1, h, w, c);
+  x.values = random_floats(x.values.size(), seed);
+  return x;
+}
+
+// conv as the reference sees it: OHWI.
+Tensor apply(const FoldedConv& conv, const Tensor& x) {
+  std::vector<float> ohwi(conv.weight.size());
+  const int64_t window = conv.kernel * conv.kernel, in = conv.group_in_channels;
+  for (int64_t k = 0; k < conv.out_channels; ++k) {
+    for (int64_t c = 0; c < in; ++c) {
+      for (int64_t i = 0; i < window; ++i) {
+        ohwi[static_cast<size_t>((k * window + i) * in + c)] =
+            conv.weight[static_cast<size_t>((k * in + c) * window + i)];
+      }
+    }
+  }
+  return reference::convolve(x, {.out_channels = conv.out_channels, .kernel = conv.kernel,
+                                 .stride = conv.stride, .padding = conv.padding,
+                                 .groups = conv.groups},
+                             ohwi, conv.bias);
+}
+
+// Batch normalisation by its definition.
+Tensor normalise(Tensor x, const Module& bn) {
+  for (size_t i = 0; i < x.values.size(); ++i) {
+    const size_t c = i % static_cast<size_t>(x.c);
+    const double deviation =
+        std::sqrt(double{bn.tensor("running_var")->values[c]} + *bn.number("eps"));
+    const double mean = bn.tensor("running_mean")->values[c];
+    x.values[i] = static_cast<float>((x.values[i] - mean) / deviation *
+                                         bn.tensor("weight")->values[c] +
+                                     bn.tensor("bias")->values[c]);
+  }
+  return x;
+}
+
+TEST(Reparam, BatchNormFoldsWithTheModulesOwnEpsilon) {
+  const Module conv2d = make_conv2d("c", {.out = 6, .in = 4, .kernel = 3, .groups = 2}, 1);
+  const Tensor x = random_map(5, 7, 4, 2);
+  const auto conv = read_conv2d(conv2d);
+  ASSERT_OK(conv);
+  std::vector<float> results[2];
+  const double epsilons[] = {1e-3, 1e-5};
+  for (int i = 0; i < 2; ++i) {
+    const Module bn = make_batch_norm("b", 6, epsilons[i], 3);
+    const auto folded = fold_batch_norm(*conv, bn);
+    ASSERT_OK(folded);
+    results[i] = apply(*folded, x).values;
+    EXPECT_TRUE(all_close(results[i], normalise(apply(*conv, x), bn).values, 1e-4, 1e-5));
+  }
+  EXPECT_FALSE(all_close(results[0], results[1], 1e-2, 1e-2)) << "eps made no difference";
+}
+
+TEST(Reparam, ParallelBranchesBecomeOneConvolution) {
+  for (const int64_t groups : {1, 2}) {
+    const auto dense = read_conv2d(make_conv2d("d", {4, 4, 3, 1, groups}, 1));
+    const auto point = read_conv2d(make_conv2d("p", {4, 4, 1, 1, groups}, 2));
+    const Module bn = make_batch_norm("b", 4, 1e-3, 3);
+    ASSERT_OK(dense);
+    ASSERT_OK(point);
+    const auto identity = identity_as_conv(bn, 4, groups, 1);
+    ASSERT_OK(identity);
+    const auto both = add_pointwise(*dense, *point);
+    ASSERT_OK(both);
+    const auto fused = add_pointwise(*both, *identity);
+    ASSERT_OK(fused);
+    const Tensor x = random_map(6, 5, 4, 4);
+    const Tensor branches[] = {apply(*dense, x), apply(*point, x), normalise(x, bn)};
+    const Tensor* terms[] = {&branches[0], &branches[1], &branches[2]};
+    EXPECT_TRUE(all_close(apply(*fused, x).values, reference::add(terms).values, 1e-5, 1e-5));
+  }
+}
+
+TEST(Reparam, BranchesThatDoNotFitAreRefused) {
+  const auto dense = read_conv2d(make_conv2d("d", {4, 4, 3}, 1));
+  const auto strided = read_conv2d(make_conv2d("p", {4, 4, 1, 2}, 2));
+  const auto narrow = read_conv2d(make_conv2d("p", {3, 4, 1}, 2));
+  ASSERT_OK(dense);
+  EXPECT_FALSE(add_pointwise(*dense, *strided).ok());
+  EXPECT_FALSE(add_pointwise(*dense, *narrow).ok());
+  EXPECT_FALSE(add_pointwise(*dense, *dense).ok());
+}
+
+TEST(Reparam, BrokenConvolutionsAreRefusedByName) {
+  const auto broken = [](auto change) {
+    Module module = make_conv2d("layer.conv", {2, 2, 3}, 1);
+    change(module);
+    return read_conv2d(module).status().message();
+  };
+  EXPECT_EQ(broken([](Module&) {}), "");
+  EXPECT_NE(broken([](Module& m) { m.tensors.clear(); }).find("layer.conv (Conv2d)"),
+            std::string::npos);
+  EXPECT_NE(broken([](Module& m) { m.attributes["kernel_size"] = std::vector<double>{3, 5}; })
+                .find("not square"), std::string::npos);
+  EXPECT_NE(broken([](Module& m) { m.attributes["kernel_size"] = std::vector<double>{5, 5}; })
+                .find("is not 5x5"), std::string::npos);
+  EXPECT_NE(broken([](Module& m) { m.attributes["dilation"] = std::vector<double>{2, 2}; })
+                .find("dilation 2"), std::string::npos);
+  EXPECT_NE(broken([](Module& m) { m.attributes["padding_mode"] = std::string("reflect"); })
+                .find("reflect"), std::string::npos);
+  EXPECT_NE(broken([](Module& m) { m.tensors["bias"] = imported({3}, {1, 2, 3}); })
+                .find("expected [2], got [3]"), std::string::npos);
+}
+
+// One level of a head: box and class branches of a single convolution on `in` channels.
+Module make_branch(const std::string& path, int64_t in, int64_t out, uint64_t seed) {
+  Module conv = make_conv2d(path + ".0", {.out = out, .in = in}, seed);
+  conv.tensors["bias"] = imported({out}, random_floats(static_cast<size_t>(out), seed + 1));
+  return make_module("torch.nn.modules.container.Sequential", path, {{"0", std::move(conv)}});
+}
+
+Module make_list(const std::string& path, std::vector<Module> items) {
+  Module list = make_module("torch.nn.modules.container.ModuleList", path);
+  for (size_t i = 0; i < items.size(); ++i) {
+    list.children.emplace_back(std::to_string(i), std::move(items[i]));
+  }
+  return list;
+}
+
+// A head of 2 classes and 4 bins with `branches` branches of one level each.
+Module make_head(const std::string& type, const std::string& path, size_t branches, int64_t in) {
+  Module head = make_module("models.yolo." + type, path);
+  head.attributes["nc"] = int64_t{2};
+  head.attributes["reg_max"] = int64_t{4};
+  const char* names[] = {"cv2", "cv3", "cv4", "cv5", "cv6", "cv7"};
+  for (size_t i = 0; i < 2 * branches; ++i) {
+    const std::string name = names[i];
+    const int64_t out = i % 2 == 0 ? 16 : 2;
+    head.children.emplace_back(
+        name, make_list(path + "." + name, {make_branch(path + "." + name + ".0", in, out, 50 + i)}));
+  }
+  return head;
+}
+
+Module make_model(std::vector<Module> layers) {
+  Module root = make_module("models.yolo.DetectionModel", "");
+  Module list = make_module("torch.nn.modules.container.Sequential", "model");
+  for (size_t i = 0; i < layers.size(); ++i) {
+    layers[i].path = "model." + std::to_string(i);
+    list.children.emplace_back(std::to_string(i), std::move(layers[i]));
+  }
+  root.children.emplace_back("model", std::move(list));
+  return root;
+}
+
+Result<Model> lower_to_model(const Module& root, int64_t* dropped = nullptr) {
+  Lowering lowering;
+  YOLOCU_RETURN_IF_ERROR(lower_model(lowering, root));
+  const int64_t count = lowering.builder.drop_unreachable();
+  if (dropped != nullptr) *dropped = count;
+  return std::move(lowering.builder).finish(DType::kF32);
+}
+
+const Node* find_node(const Graph& graph, std::string_view name) {
+  for (const Node& node : graph.nodes) {
+    if (node.name == name) return &node;
+  }
+  return nullptr;
+}
+
+TEST(Lowering, DualHeadsKeepTheMainBranchAndDropTheAuxiliaryOne) {
+  int64_t dropped = 0;
+  const auto model = lower_to_model(
+      make_model({as_layer(make_conv("model.0", {8, 3, 3, 2}, 1), {-1}),
+                  as_layer(make_conv("model.1", {8, 8, 3, 1}, 2), {-1}),   // auxiliary
+                  as_layer(make_conv("model.2", {8, 8, 1, 1}, 3), {0}),    // main
+                  as_layer(make_head("DualDDetect", "model.3", 2, 8), {1, 2})}),
+      &dropped);
+  ASSERT_OK(model);
+  EXPECT_EQ(find_node(model->spec.graph, "model.1"), nullptr);
+  ASSERT_NE(find_node(model->spec.graph, "model.2"), nullptr);
+  EXPECT_NE(find_node(model->spec.graph, "model.3.cv4.0.0"), nullptr);
+  EXPECT_EQ(find_node(model->spec.graph, "model.3.cv2.0.0"), nullptr);
+  EXPECT_FALSE(model->tensors.contains("model.1.conv.weight"));
+  EXPECT_FALSE(model->tensors.contains("model.1.weight"));
+  EXPECT_EQ(dropped, 1);  // the auxiliary branches themselves are never lowered
+  const auto& decode = std::get<DecodeDflOp>(model->spec.graph.nodes.back().op);
+  EXPECT_EQ(decode.strides, std::vector<float>{2});
+  EXPECT_EQ(decode.classes, 2);
+  ASSERT_TRUE(infer_shapes(model->spec.graph).ok());
+}
+
+TEST(Lowering, WeightsBecomeOhwi) {
+  const auto model = lower_to_model(make_model(
+      {as_layer(make_conv2d("model.0", {4, 3, 3, 2}, 9), {-1}),
+       as_layer(make_head("DDetect", "model.1", 1, 4), {-1})}));
+  ASSERT_OK(model);
+  const TensorView& weight = model->tensors.at("model.0.weight");
+  EXPECT_EQ(weight.shape, (std::vector<int64_t>{4, 3, 3, 3}));
+  const std::vector<float> original = random_floats(4 * 3 * 9, 9);
+  const auto* stored = reinterpret_cast<const float*>(weight.data.data());
+  for (size_t k = 0; k < 4; ++k) {
+    for (size_t c = 0; c < 3; ++c) {
+      for (size_t i = 0; i < 9; ++i) {
+        ASSERT_EQ(stored[(k * 9 + i) * 3 + c], original[(k * 3 + c) * 9 + i]);
+      }
+    }
+  }
+}
+
+// CBLinear makes a list; CBFuse picks one of each list, resizes it to its last source and adds.
+TEST(Lowering, CbLinearAndCbFuse) {
+  Module linear = make_module("models.common.CBLinear", "",
+                              {{"conv", make_conv2d("model.2.conv", {12, 8, 1}, 5)}});
+  linear.attributes["c2s"] = std::vector<double>{4, 8};
+  Module fuse = make_module("models.common.CBFuse", "");
+  fuse.attributes["idx"] = std::vector<double>{1};
+  const auto build = [&](double pick) {
+    fuse.attributes["idx"] = std::vector<double>{pick};
+    return lower_to_model(make_model(
+        {as_layer(make_conv("model.0", {8, 3, 3, 2}, 1), {-1}),
+         as_layer(make_conv("model.1", {8, 8, 3, 2}, 2), {-1}), as_layer(linear, {-1}),
+         as_layer(fuse, {2, 0}), as_layer(make_head("DDetect", "model.4", 1, 8), {-1})}));
+  };
+  const auto model = build(1);
+  ASSERT_OK(model);
+  const Node* slice = find_node(model->spec.graph, "model.2.split.1");
+  ASSERT_NE(slice, nullptr);
+  EXPECT_EQ(std::get<SliceOp>(slice->op).begin, 4);
+  EXPECT_EQ(find_node(model->spec.graph, "model.2.split.0"), nullptr) << "an unused part stayed";
+  const Node* resize = find_node(model->spec.graph, "model.3.resize.0");
+  ASSERT_NE(resize, nullptr);
+  EXPECT_EQ(std::get<UpsampleOp>(resize->op).factor, 2);
+  EXPECT_NE(find_node(model->spec.graph, "model.3"), nullptr);
+  EXPECT_FALSE(build(0).ok()) << "4 channels cannot be added to 8";
+  EXPECT_FALSE(build(2).ok()) << "there are two parts only";
+}
+
+TEST(Lowering, UnknownModulesAreNamedWithTheirLayer) {
+  const auto model = lower_to_model(
+      make_model({as_layer(make_module("models.common.FancyBlock", ""), {-1}),
+                  as_layer(make_head("DDetect", "model.1", 1, 3), {-1})}));
+  ASSERT_FALSE(model.ok());
+  EXPECT_EQ(model.status().code(), StatusCode::kUnsupported);
+  EXPECT_EQ(model.status().message(),
+            "layer model.0: unknown module 'models.common.FancyBlock'");
+}
+
+TEST(Lowering, BrokenWiringIsRefused) {
+  const Module conv = make_conv("model.0", {8, 3, 3, 2}, 1);
+  const Module head = make_head("DDetect", "model.1", 1, 8);
+  const auto message = [](std::vector<Module> layers) {
+    return lower_to_model(make_model(std::move(layers))).status().message();
+  };
+  EXPECT_EQ(message({as_layer(conv, {-1}), as_layer(head, {-1})}), "");
+  EXPECT_NE(message({conv, as_layer(head, {-1})}).find("'f' (from) is missing"), std::string::npos);
+  EXPECT_NE(message({as_layer(conv, {-1}), as_layer(head, {5})}).find("reads layer 5"),
+            std::string::npos);
+  EXPECT_NE(message({as_layer(conv, {-1}), as_layer(head, {-9})}).find("reads layer -9"),
+            std::string::npos);
+  EXPECT_NE(message({as_layer(conv, {-1})}).find("not a detection head"), std::string::npos);
+  EXPECT_NE(message({}).find("no layers"), std::string::npos);
+  // The head expects 8 channels but is wired to the picture.
+  EXPECT_NE(message({as_layer(conv, {-1}), as_layer(conv, {-1}), as_layer(head, {0})})
+                .find("reads 3 channels"), std::string::npos);
+}
+
+TEST(Lowering, StridesOfTheFileMustMatchTheLayers) {
+  Module head = make_head("DDetect", "model.1", 1, 8);
+  const auto build = [&](float stride) {
+    head.tensors["stride"] = imported({1}, {stride});
+    return lower_to_model(make_model(
+        {as_layer(make_conv("model.0", {8, 3, 3, 2}, 1), {-1}), as_layer(head, {-1})}));
+  };
+  EXPECT_TRUE(build(2).ok());
+  EXPECT_FALSE(build(8).ok());
+}
+
+TEST(Lowering, WeightsThatHalfPrecisionCannotHoldAreNamed) {
+  Module conv = make_conv2d("model.0", {8, 3, 1}, 1);
+  std::vector<float> weight = random_floats(24, 1);
+  weight[5] = 1e6f;
+  conv.tensors["weight"] = imported({8, 3, 1, 1}, weight);
+  Lowering lowering;
+  ASSERT_TRUE(lower_model(lowering, make_model({as_layer(conv, {-1}),
+                                                as_layer(make_head("DDetect", "model.1", 1, 8),
+                                                         {-1})})).ok());
+  const auto model = std::move(lowering.builder).finish(DType::kF16);
+  ASSERT_FALSE(model.ok());
+  EXPECT_NE(model.status().message().find("model.0.weight"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace yolocu

@@ -1,0 +1,93 @@
+#include "weights/import/convert.h"
+
+#include <openssl/evp.h>
+
+#include <array>
+#include <filesystem>
+#include <span>
+#include <utility>
+
+#include "engine/base/str_cat.h"
+#include "weights/format/file_io.h"
+#include "weights/format/packed_file.h"
+#include "weights/import/lowering.h"
+#include "weights/import/module_tree.h"
+
+namespace yolocu {
+namespace {
+
+// SHA-256 as 64 lower-case hex digits.
+Result<std::string> sha256(std::span<const std::byte> bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) {
+    return unavailable("libcrypto offers no SHA-256");
+  }
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (unsigned int i = 0; i < size; ++i) {
+    text += kDigits[digest[i] >> 4];
+    text += kDigits[digest[i] & 15];
+  }
+  return text;
+}
+
+std::string_view dialect_name(Dialect dialect) {
+  switch (dialect) {
+    case Dialect::kYolov9: return "yolov9";
+    case Dialect::kYolov7: return "yolov7";
+    case Dialect::kUltralytics: return "ultralytics";
+  }
+  return "?";
+}
+
+// One name a class: the checkpoint's, and "class N" where it has none.
+std::vector<std::string> complete_names(std::vector<std::string> names, int64_t classes) {
+  names.resize(static_cast<size_t>(classes));
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i].empty()) names[i] = str_cat("class ", i);
+  }
+  return names;
+}
+
+Result<ConvertedModel> convert_bytes(std::span<const std::byte> bytes,
+                                     const ConvertOptions& options) {
+  if (options.weight_dtype != DType::kF16 && options.weight_dtype != DType::kF32) {
+    return invalid_argument("weights are stored as fp16 or fp32");
+  }
+  if (looks_like_packed_file(bytes)) return invalid_argument("this is a packed model already");
+  YOLOCU_ASSIGN_OR_RETURN(Checkpoint checkpoint, read_torch_checkpoint(bytes));
+  if (checkpoint.dialect != Dialect::kYolov9) {
+    return unsupported(str_cat("a checkpoint of the ", dialect_name(checkpoint.dialect),
+                               " dialect; supported is WongKinYiu/yolov9"));
+  }
+  Lowering lowering;
+  YOLOCU_RETURN_IF_ERROR(lower_model(lowering, checkpoint.model));
+  ConvertedModel converted;
+  converted.report.dialect = dialect_name(checkpoint.dialect);
+  converted.report.folded_batch_norms = lowering.counts.folded_batch_norms;
+  converted.report.fused_rep_convs = lowering.counts.fused_rep_convs;
+  converted.report.dropped_nodes = lowering.builder.drop_unreachable();
+  YOLOCU_ASSIGN_OR_RETURN(converted.model,
+                          std::move(lowering.builder).finish(options.weight_dtype));
+  ModelSpec& spec = converted.model.spec;
+  spec.architecture = checkpoint.architecture.empty() ? "custom" : checkpoint.architecture;
+  spec.class_names = complete_names(std::move(checkpoint.class_names), class_count(spec));
+  spec.input_size = options.input_size;
+  YOLOCU_ASSIGN_OR_RETURN(spec.source_sha256, sha256(bytes));
+  return converted;
+}
+
+}  // namespace
+
+Result<ConvertedModel> convert_checkpoint(const std::string& path, const ConvertOptions& options) {
+  YOLOCU_ASSIGN_OR_RETURN(const MappedFile file, map_file(path));
+  Result<ConvertedModel> converted = convert_bytes(file.bytes(), options);
+  if (!converted.ok()) return converted.status().with_context(path);
+  converted->model.spec.source_name = std::filesystem::path(path).filename().string();
+  const Status valid = validate_model(converted->model);
+  if (!valid.ok()) return valid.with_context(path);
+  return converted;
+}
+
+}  // namespace yolocu

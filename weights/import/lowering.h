@@ -1,0 +1,61 @@
+// From a tree of modules to the graph: what each module computes, in terms of the graph's ops.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weights/import/graph_builder.h"
+#include "weights/import/module_tree.h"
+#include "yolocu/status.h"
+
+namespace yolocu {
+
+// What a module produces: one value, but for CBLinear, which makes a list.
+using Values = std::vector<int>;
+// What a module reads: the products of each of its source layers.
+using Sources = std::vector<Values>;
+
+// What lowering did, for the report.
+struct LoweringCounts {
+  int64_t folded_batch_norms = 0;
+  int64_t fused_rep_convs = 0;
+};
+
+// The state of one lowering, handed to every module's rule.
+struct Lowering {
+  GraphBuilder builder;
+  LoweringCounts counts;
+
+  // Lowers any known module; kUnsupported names an unknown one and its layer.
+  Result<Values> lower(const Module& module, const Sources& inputs);
+  // The same for modules of one input and one output.
+  Result<int> lower_one(const Module& module, int input);
+  // lower_one of the child `name`, which must be there.
+  Result<int> lower_child(const Module& module, std::string_view name, int input);
+
+  Result<int> concat(const std::string& name, const Values& values);
+  // `value` in slices of `channels` each.
+  Result<Values> split(const std::string& name, int value, const std::vector<int64_t>& channels);
+  Result<Values> halves(const std::string& name, int value);
+};
+
+// A rule lowers one kind of module.
+using LoweringRule = Result<Values> (*)(Lowering&, const Module&, const Sources&);
+
+// The rule for a class name such as "RepNCSPELAN4", or nullptr. Blocks and heads are found in
+// lowering_modules.cpp and lowering_heads.cpp.
+LoweringRule find_module_rule(std::string_view type_name);
+LoweringRule find_head_rule(std::string_view type_name);
+
+// kCorrupt unless there is exactly one source with exactly one value.
+Result<int> only(const Sources& inputs);
+// The child `name`, or kCorrupt.
+Result<const Module*> require_child(const Module& module, std::string_view name);
+
+// Lowers the layers of a detection model (children of "model", each with its `f`, "from") into the
+// builder; the last layer is the head.
+Status lower_model(Lowering& lowering, const Module& root);
+
+}  // namespace yolocu

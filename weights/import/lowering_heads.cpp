@@ -1,0 +1,87 @@
+// Detection heads of the official YOLOv9 code (models/yolo.py): per level a box branch and a class
+// branch. Training heads carry auxiliary branches first; only the main one is lowered, and what
+// fed the others is dropped later because nothing needs it.
+#include <array>
+#include <utility>
+
+#include "engine/base/str_cat.h"
+#include "weights/import/lowering.h"
+
+namespace yolocu {
+namespace {
+
+// A head of `branches` prediction branches: the main one is the last. It reads the last of
+// `branches` equal runs of the sources, through the ModuleLists `box` and `cls`.
+struct HeadLayout {
+  std::string_view type_name;
+  size_t branches;
+  std::string_view box, cls;
+};
+
+constexpr std::array kLayouts{
+    HeadLayout{"Detect", 1, "cv2", "cv3"},       HeadLayout{"DDetect", 1, "cv2", "cv3"},
+    HeadLayout{"DualDetect", 2, "cv4", "cv5"},   HeadLayout{"DualDDetect", 2, "cv4", "cv5"},
+    HeadLayout{"TripleDetect", 3, "cv6", "cv7"}, HeadLayout{"TripleDDetect", 3, "cv6", "cv7"},
+};
+
+const HeadLayout* find_layout(std::string_view type_name) {
+  for (const HeadLayout& layout : kLayouts) {
+    if (layout.type_name == type_name) return &layout;
+  }
+  return nullptr;
+}
+
+// The stride of each level is known from the shapes; the checkpoint's own must agree.
+Status check_strides(const Module& head, const std::vector<float>& strides) {
+  const ImportedTensor* stored = head.tensor("stride");
+  if (stored != nullptr && stored->values != strides) {
+    return corrupt("tensor 'stride' does not match the strides of the layers it reads");
+  }
+  return {};
+}
+
+Result<DecodeDflOp> read_decode(const Module& head) {
+  const auto classes = head.integer("nc");
+  const auto bins = head.integer("reg_max");
+  if (!classes || !bins) return corrupt("attribute 'nc' or 'reg_max' is missing");
+  return DecodeDflOp{.classes = *classes, .bins = *bins, .strides = {}};
+}
+
+Result<Values> lower_branch(Lowering& lowering, const Module& head, const HeadLayout& layout,
+                            const Sources& inputs) {
+  YOLOCU_ASSIGN_OR_RETURN(DecodeDflOp decode, read_decode(head));
+  YOLOCU_ASSIGN_OR_RETURN(const Module* box, require_child(head, layout.box));
+  YOLOCU_ASSIGN_OR_RETURN(const Module* cls, require_child(head, layout.cls));
+  const size_t levels = inputs.size() / layout.branches;
+  if (levels == 0 || inputs.size() % layout.branches != 0 || box->children.size() != levels ||
+      cls->children.size() != levels) {
+    return corrupt(str_cat(inputs.size(), " inputs for ", box->children.size(), " box and ",
+                           cls->children.size(), " class branches"));
+  }
+  Values outputs;
+  for (size_t level = 0; level < levels; ++level) {
+    YOLOCU_ASSIGN_OR_RETURN(const int x, only({inputs[inputs.size() - levels + level]}));
+    YOLOCU_ASSIGN_OR_RETURN(const int boxes, lowering.lower_one(box->children[level].second, x));
+    YOLOCU_ASSIGN_OR_RETURN(const int scores, lowering.lower_one(cls->children[level].second, x));
+    outputs.insert(outputs.end(), {boxes, scores});
+    decode.strides.push_back(static_cast<float>(lowering.builder.shape(x).extent.divisor));
+  }
+  YOLOCU_RETURN_IF_ERROR(check_strides(head, decode.strides));
+  YOLOCU_ASSIGN_OR_RETURN(const int prediction,
+                          lowering.builder.add(head.path, outputs, std::move(decode)));
+  return Values{prediction};
+}
+
+Result<Values> lower_head(Lowering& lowering, const Module& head, const Sources& inputs) {
+  Result<Values> values = lower_branch(lowering, head, *find_layout(head.type_name()), inputs);
+  if (values.ok()) return values;
+  return values.status().with_context(str_cat("layer ", head.path, " (", head.type_name(), ")"));
+}
+
+}  // namespace
+
+LoweringRule find_head_rule(std::string_view type_name) {
+  return find_layout(type_name) != nullptr ? lower_head : nullptr;
+}
+
+}  // namespace yolocu

@@ -1,0 +1,139 @@
+#include "weights/import/reparam.h"
+
+#include <cmath>
+
+#include "engine/base/str_cat.h"
+
+namespace yolocu {
+namespace {
+
+// A square attribute such as kernel_size = (3, 3).
+Result<int64_t> square(const Module& module, std::string_view name) {
+  const auto values = module.integers(name);
+  if (!values || values->empty()) return corrupt(str_cat("attribute '", name, "' is missing"));
+  for (const int64_t value : *values) {
+    if (value != values->front()) {
+      return unsupported(str_cat(name, " ", shape_text(*values), " is not square"));
+    }
+  }
+  return values->front();
+}
+
+Result<const ImportedTensor*> vector_of(const Module& module, std::string_view name, int64_t size) {
+  const ImportedTensor* tensor = module.tensor(name);
+  if (tensor == nullptr) return corrupt(str_cat("tensor '", name, "' is missing"));
+  if (tensor->shape != std::vector<int64_t>{size}) {
+    return corrupt(str_cat("tensor '", name, "': expected [", size, "], got ",
+                           shape_text(tensor->shape)));
+  }
+  return tensor;
+}
+
+struct Affine {
+  std::vector<double> scale, shift;  // y = scale * x + shift, per channel
+};
+
+Result<Affine> read_batch_norm(const Module& module, int64_t channels) {
+  YOLOCU_ASSIGN_OR_RETURN(const auto* gamma, vector_of(module, "weight", channels));
+  YOLOCU_ASSIGN_OR_RETURN(const auto* beta, vector_of(module, "bias", channels));
+  YOLOCU_ASSIGN_OR_RETURN(const auto* mean, vector_of(module, "running_mean", channels));
+  YOLOCU_ASSIGN_OR_RETURN(const auto* variance, vector_of(module, "running_var", channels));
+  const auto eps = module.number("eps");
+  if (!eps || !(*eps >= 0)) return corrupt("attribute 'eps' is missing or negative");
+  Affine affine;
+  for (size_t k = 0; k < static_cast<size_t>(channels); ++k) {
+    const double scale = gamma->values[k] / std::sqrt(variance->values[k] + *eps);
+    affine.scale.push_back(scale);
+    affine.shift.push_back(beta->values[k] - mean->values[k] * scale);
+  }
+  return affine;
+}
+
+Status in_module(const Status& status, const Module& module) {
+  return status.with_context(str_cat(module.path, " (", module.type_name(), ")"));
+}
+
+Result<FoldedConv> parse_conv2d(const Module& module) {
+  const ImportedTensor* weight = module.tensor("weight");
+  if (weight == nullptr) return corrupt("tensor 'weight' is missing");
+  if (weight->shape.size() != 4) {
+    return corrupt(str_cat("tensor 'weight': expected 4 dimensions, got ",
+                           shape_text(weight->shape)));
+  }
+  FoldedConv conv;
+  conv.out_channels = weight->shape[0];
+  conv.group_in_channels = weight->shape[1];
+  conv.kernel = weight->shape[2];
+  YOLOCU_ASSIGN_OR_RETURN(const int64_t kernel, square(module, "kernel_size"));
+  if (weight->shape[2] != kernel || weight->shape[3] != kernel) {
+    return corrupt(str_cat("tensor 'weight' ", shape_text(weight->shape), " is not ", kernel, "x",
+                           kernel));
+  }
+  YOLOCU_ASSIGN_OR_RETURN(conv.stride, square(module, "stride"));
+  YOLOCU_ASSIGN_OR_RETURN(conv.padding, square(module, "padding"));
+  YOLOCU_ASSIGN_OR_RETURN(const int64_t dilation, square(module, "dilation"));
+  conv.groups = module.integer("groups").value_or(1);
+  if (dilation != 1) return unsupported(str_cat("dilation ", dilation));
+  if (module.text("padding_mode").value_or("zeros") != "zeros") {
+    return unsupported(str_cat("padding_mode '", *module.text("padding_mode"), "'"));
+  }
+  conv.weight = weight->values;
+  conv.bias.assign(static_cast<size_t>(conv.out_channels), 0.0f);
+  if (module.tensor("bias") != nullptr) {
+    YOLOCU_ASSIGN_OR_RETURN(const auto* bias, vector_of(module, "bias", conv.out_channels));
+    conv.bias = bias->values;
+  }
+  return conv;
+}
+
+}  // namespace
+
+Result<FoldedConv> read_conv2d(const Module& conv2d) {
+  Result<FoldedConv> conv = parse_conv2d(conv2d);
+  if (!conv.ok()) return in_module(conv.status(), conv2d);
+  return conv;
+}
+
+Result<FoldedConv> fold_batch_norm(FoldedConv conv, const Module& batch_norm) {
+  const Result<Affine> affine = read_batch_norm(batch_norm, conv.out_channels);
+  if (!affine.ok()) return in_module(affine.status(), batch_norm);
+  const size_t filter = conv.weight.size() / static_cast<size_t>(conv.out_channels);
+  for (size_t k = 0; k < conv.bias.size(); ++k) {
+    for (size_t i = 0; i < filter; ++i) {
+      float& weight = conv.weight[k * filter + i];
+      weight = static_cast<float>(weight * affine->scale[k]);
+    }
+    conv.bias[k] = static_cast<float>(conv.bias[k] * affine->scale[k] + affine->shift[k]);
+  }
+  return conv;
+}
+
+Result<FoldedConv> add_pointwise(FoldedConv dense, const FoldedConv& pointwise) {
+  if (pointwise.kernel != 1 || dense.kernel % 2 == 0 || dense.padding != dense.kernel / 2 ||
+      pointwise.padding != 0 || dense.out_channels != pointwise.out_channels ||
+      dense.group_in_channels != pointwise.group_in_channels ||
+      dense.groups != pointwise.groups || dense.stride != pointwise.stride) {
+    return unsupported("parallel branches of different shapes cannot be fused");
+  }
+  const auto window = static_cast<size_t>(dense.kernel * dense.kernel);
+  for (size_t i = 0; i < pointwise.weight.size(); ++i) {
+    dense.weight[i * window + window / 2] += pointwise.weight[i];
+  }
+  for (size_t k = 0; k < dense.bias.size(); ++k) dense.bias[k] += pointwise.bias[k];
+  return dense;
+}
+
+Result<FoldedConv> identity_as_conv(const Module& batch_norm, int64_t channels, int64_t groups,
+                                    int64_t stride) {
+  FoldedConv conv{.out_channels = channels, .group_in_channels = channels / groups, .kernel = 1,
+                  .stride = stride, .padding = 0, .groups = groups, .weight = {}, .bias = {}};
+  const auto group_in = static_cast<size_t>(conv.group_in_channels);
+  conv.weight.assign(static_cast<size_t>(channels) * group_in, 0.0f);
+  conv.bias.assign(static_cast<size_t>(channels), 0.0f);
+  for (size_t k = 0; k < static_cast<size_t>(channels); ++k) {
+    conv.weight[k * group_in + k % group_in] = 1.0f;
+  }
+  return fold_batch_norm(std::move(conv), batch_norm);
+}
+
+}  // namespace yolocu
