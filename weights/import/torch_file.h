@@ -1,0 +1,67 @@
+// A file of torch.save's zip form: one pickle of the object, one member for each tensor storage.
+//
+//   <top>/data.pkl      the pickle (pickle.h)
+//   <top>/data/<key>    raw elements of the storage `key`
+//   <top>/byteorder     "little"; absent in older files
+//
+// <top> is whatever the file was called when it was saved.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/base/dtype.h"
+#include "weights/import/module_tree.h"
+#include "weights/import/pickle.h"
+#include "weights/import/zip_archive.h"
+#include "yolocu/status.h"
+
+namespace yolocu {
+
+class TorchFile {
+ public:
+  // `bytes` outlive the file. kUnsupported: the legacy form without a zip container, TorchScript,
+  // big-endian data; otherwise what zip_archive.h and pickle.h refuse.
+  static Result<TorchFile> open(std::span<const std::byte> bytes);
+
+  // The pickled object; lives as long as the TorchFile.
+  PickleRef root() const { return tree_.root(); }
+
+  // Whether `object` is a tensor or a parameter, whole or broken.
+  static bool is_tensor(PickleRef object);
+
+  // The elements of a tensor, gathered from its storage and widened to fp32. Equal objects give the
+  // same tensor. Errors name the storage: strides that leave it, a size that is not its member's, a
+  // type that is not known. kResourceExhausted if tensors repeat storage elements more than a few
+  // times over, as strides of 0 could without limit.
+  Result<std::shared_ptr<const ImportedTensor>> tensor(PickleRef object);
+
+ private:
+  struct Storage {
+    DType dtype = DType::kF32;
+    int64_t elements = 0;
+    std::vector<std::byte> bytes;
+  };
+
+  TorchFile(ZipArchive archive, PickleTree tree, std::string prefix, int64_t storage_limit_bytes);
+  Result<const Storage*> storage(PickleRef persistent_id);
+  Result<Storage> read_storage(const std::string& type, const std::string& key, int64_t elements);
+  Result<ImportedTensor> rebuild(const PickleObject& call);
+
+  ZipArchive archive_;
+  PickleTree tree_;
+  std::string prefix_;  // "archive/data/"
+  int64_t storage_bytes_left_;
+  int64_t storage_elements_ = 0;   // of all storages read so far
+  int64_t gathered_elements_ = 0;  // of all tensors made so far
+  std::map<std::string, Storage> storages_;
+  std::unordered_map<PickleRef, std::shared_ptr<const ImportedTensor>> tensors_;
+};
+
+}  // namespace yolocu
