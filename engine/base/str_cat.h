@@ -19,7 +19,8 @@ std::string str_cat(const Parts&... parts) {
 inline std::string shape_text(std::span<const int64_t> shape) {
   std::string text = "[";
   for (size_t i = 0; i < shape.size(); ++i) {
-    text += (i == 0 ? "" : ",") + std::to_string(shape[i]);
+    if (i > 0) text += ',';
+    text += std::to_string(shape[i]);
   }
   return text + "]";
 }

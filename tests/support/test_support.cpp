@@ -53,7 +53,7 @@ void write_bytes(const std::string& path, std::span<const std::byte> bytes) {
   for (size_t i = 0; i < actual.size(); ++i) {
     const double difference = std::abs(double{actual[i]} - double{expected[i]});
     const double tolerance = absolute + relative * std::abs(double{expected[i]});
-    if (!(difference <= tolerance)) {
+    if (!(difference <= tolerance) || std::isinf(difference)) {
       return ::testing::AssertionFailure()
              << "element " << i << " is " << actual[i] << ", expected " << expected[i] << " +- "
              << tolerance;

@@ -43,7 +43,7 @@ struct DetectorOptions {
   float confidence = 0.25f;  // scores above it are kept, 0..1
   float iou = 0.45f;         // a box is dropped if it overlaps a better one of its class by more
   int64_t max_detections = 300;
-  std::vector<int64_t> classes;  // empty: all
+  std::vector<int64_t> classes = {};  // empty: all
 };
 
 class Detector {
