@@ -205,7 +205,7 @@ INSTANTIATE_TEST_SUITE_P(
         Breakage{"NoLevels", "operands for 0 strides", [](Graph& g) { decode(g).strides.clear(); }},
         Breakage{"Bins", "bins 0", [](Graph& g) { decode(g).bins = 0; }},
         Breakage{"Classes", "classes 0", [](Graph& g) { decode(g).classes = 0; }},
-        Breakage{"Slice", "channels [1, 9) of 8", [](Graph& g) { g.nodes[2].op = SliceOp{1, 8}; }},
+        Breakage{"Slice", "8 channels from 1 of 8", [](Graph& g) { g.nodes[2].op = SliceOp{1, 8}; }},
         Breakage{"SliceOverflow", "of 8",
                  [](Graph& g) { g.nodes[2].op = SliceOp{INT64_MAX - 3, 8}; }},
         Breakage{"Upsample", "factor 3", [](Graph& g) { g.nodes[2].op = UpsampleOp{3}; }},

@@ -124,8 +124,8 @@ struct ShapeRule {
 
   Result<ValueShape> operator()(const SliceOp& op) const {
     if (op.begin < 0 || op.channels < 1 || op.begin > in[0].channels - op.channels) {
-      return invalid_argument(str_cat("channels [", op.begin, ", ", op.begin + op.channels,
-                                      ") of ", in[0].channels));
+      return invalid_argument(
+          str_cat(op.channels, " channels from ", op.begin, " of ", in[0].channels));
     }
     return feature_map(op.channels, in[0].extent);
   }

@@ -1,0 +1,254 @@
+// Packed files that must be refused, with a message that says what is wrong where.
+#include <gtest/gtest.h>
+
+#include "engine/base/str_cat.h"
+#include "tests/format/packed_bytes.h"
+#include "tests/format/tiny_model.h"
+#include "tests/support/test_support.h"
+#include "weights/format/packed_file.h"
+
+namespace yolocu {
+namespace {
+
+using testing::Bytes;
+
+Bytes packed(const Model& model) {
+  auto bytes = serialize_packed(model);
+  EXPECT_TRUE(bytes.ok()) << bytes.status().message();
+  return bytes.ok() ? std::move(*bytes) : Bytes{};
+}
+
+// Opens an exact heap copy, so that AddressSanitizer sees a read past the end.
+Status open_status(std::span<const std::byte> bytes) {
+  const Bytes copy(bytes.begin(), bytes.end());
+  return open_packed_bytes(copy).status();
+}
+
+void expect_refused(std::span<const std::byte> bytes, const std::string& message,
+                    StatusCode code = StatusCode::kCorrupt) {
+  const Status status = open_status(bytes);
+  EXPECT_EQ(status.code(), code) << status.message();
+  EXPECT_NE(status.message().find(message), std::string::npos)
+      << "expected '" << message << "' in: " << status.message();
+}
+
+TEST(PackedCorruption, TruncationAtEveryByteSaysSo) {
+  const Bytes bytes = packed(testing::tiny_model());
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    const Status status = open_status(std::span(bytes).first(size));
+    ASSERT_EQ(status.code(), StatusCode::kCorrupt) << size;
+    ASSERT_NE(status.message().find("truncated"), std::string::npos) << status.message();
+    ASSERT_TRUE(status.message().ends_with(str_cat("got ", size))) << status.message();
+  }
+  expect_refused(std::span(bytes).first(bytes.size() - 1),
+                 str_cat("truncated: expected ", bytes.size(), " bytes, got ", bytes.size() - 1));
+}
+
+TEST(PackedCorruption, ABitFlipAtEveryByteIsRefused) {
+  Bytes bytes = packed(testing::tiny_model());
+  size_t proven = 0;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    const std::byte bit{static_cast<uint8_t>(1u << (i % 8))};
+    bytes[i] ^= bit;
+    const Status status = open_status(bytes);
+    ASSERT_FALSE(status.ok()) << "bit " << i % 8 << " of byte " << i;
+    if (status.message().find("checksum mismatch") != std::string::npos) ++proven;
+    bytes[i] ^= bit;
+  }
+  // All but flips in the length, the version, the checksum's own text and the like.
+  EXPECT_GT(proven, bytes.size() * 9 / 10);
+}
+
+TEST(PackedCorruption, EveryBitOfTheFirstBytesAndOfTheDataIsCovered) {
+  Bytes bytes = packed(testing::tiny_model());
+  const size_t data_begin = 8 + testing::header_length(bytes);
+  for (size_t i = 0; i < bytes.size(); i = i == 127 ? data_begin : i + 1) {
+    for (unsigned bit = 0; bit < 8; ++bit) {
+      bytes[i] ^= std::byte{static_cast<uint8_t>(1u << bit)};
+      const Status status = open_status(bytes);
+      ASSERT_FALSE(status.ok()) << "bit " << bit << " of byte " << i;
+      if (i >= data_begin) {
+        ASSERT_TRUE(status.message().starts_with("damaged: checksum mismatch: expected crc32:"))
+            << status.message();
+      }
+      bytes[i] ^= std::byte{static_cast<uint8_t>(1u << bit)};
+    }
+  }
+}
+
+TEST(PackedCorruption, BytesAfterTheEndAreRefused) {
+  Bytes bytes = packed(testing::tiny_model());
+  bytes.push_back(std::byte{0});
+  testing::seal(bytes);
+  expect_refused(bytes, str_cat("bytes after the last tensor: expected ", bytes.size() - 1,
+                                " bytes, got ", bytes.size()));
+}
+
+TEST(PackedCorruption, OversizedHeaderLength) {
+  Bytes bytes = packed(testing::tiny_model());
+  bytes[7] = std::byte{0xFF};
+  expect_refused(bytes, "header length: expected 2 to 100000000 bytes, got 18374686479671");
+  bytes[7] = std::byte{0};
+  bytes[2] = std::byte{1};
+  expect_refused(bytes, "truncated: expected at least ");
+}
+
+TEST(PackedCorruption, EditingHelperKeepsAFileValid) {
+  const Bytes bytes = packed(testing::tiny_model());
+  const Status status = open_status(testing::edited(bytes, "\"tiny\"", "\"another name\""));
+  EXPECT_TRUE(status.ok()) << status.message();
+}
+
+struct Edit {
+  const char* from;
+  const char* to;
+  const char* message;
+  StatusCode code = StatusCode::kCorrupt;
+};
+
+void check_edits(const Model& model, std::span<const Edit> edits) {
+  const Bytes bytes = packed(model);
+  for (const Edit& edit : edits) {
+    SCOPED_TRACE(str_cat(edit.from, " -> ", edit.to));
+    expect_refused(testing::edited(bytes, edit.from, edit.to), edit.message, edit.code);
+  }
+}
+
+TEST(PackedCorruption, Metadata) {
+  constexpr StatusCode kUnsupported = StatusCode::kUnsupported;
+  const Edit edits[] = {
+      {R"(version":"1")", R"(version":"2")",
+       "format version 2 is newer than this program (1): update yolocu", kUnsupported},
+      {R"("dtype":"F32")", R"("dtype":"F4")", "unknown dtype 'F4'", kUnsupported},
+      {R"(version":"1")", R"(version":"0")", "expected a positive integer, got '0'"},
+      {R"(version":"1")", R"(version":"01")", "expected a positive integer, got '01'"},
+      {R"(version":"1")", R"(version":"1.0")", "expected a positive integer, got '1.0'"},
+      {R"(version":"1")", R"(version":"")", "expected a positive integer"},
+      {R"(version":"1")", R"(version":"99999999999")", "expected a positive integer"},
+      {R"(version":"1")", R"(version":1)", "'yolocu.format_version' is not a string"},
+      {R"("yolocu.model")", R"("other.model")", "'yolocu.model' is missing"},
+      {R"("yolocu.model")", R"("yolocu.extra":"","yolocu.model")",
+       "unknown metadata 'yolocu.extra'"},
+      {R"("yolocu.model")", R"("yolocu.format_version":"1","yolocu.model")",
+       "header: duplicate key 'yolocu.format_version'"},
+      {R"("__metadata__")", R"("__metadata__":{},"__metadata__")", "duplicate key '__metadata__'"},
+  };
+  check_edits(testing::tiny_model(), edits);
+}
+
+TEST(PackedCorruption, ANewerVersionWithTypesOfItsOwnIsCalledNewer) {
+  const Bytes newer =
+      testing::edited(packed(testing::tiny_model()), R"(version":"1")", R"(version":"2")");
+  expect_refused(testing::edited(newer, R"("dtype":"F32")", R"("dtype":"F4")"),
+                 "format version 2 is newer", StatusCode::kUnsupported);
+}
+
+TEST(PackedCorruption, ModelDocument) {
+  constexpr StatusCode kUnsupported = StatusCode::kUnsupported;
+  const Edit edits[] = {
+      {R"("op":"conv")", R"("op":"conv3d")", "node 1 'stem': unknown op 'conv3d'", kUnsupported},
+      {R"("silu")", R"("mish")", "node 1 'stem': conv: 'activation': unknown activation 'mish'",
+       kUnsupported},
+      {R"("kernel":3,)", "", "node 1 'stem': conv: 'kernel' is missing"},
+      {R"("kernel":3)", R"("kernel":"3")", "'kernel': expected an integer"},
+      {R"("kernel":3)", R"("kernel":3.0)", "'kernel': expected an integer"},
+      {R"("kernel":3)", R"("kernel":-3)", "'kernel': expected 0 to 2147483647, got -3"},
+      {R"("kernel":3)", R"("kernel":18446744073709551615)", "'kernel': expected an integer"},
+      {R"("kernel":3)", R"("kernel":1e999)", "not valid JSON at byte"},
+      {R"("kernel":3)", R"("kernel":NaN)", "not valid JSON at byte"},
+      {R"("kernel":3)", R"("kernel":null)", "'kernel': expected an integer"},
+      {R"("kernel":3)", R"("kernel":3,"kernel":3)", "duplicate key 'kernel'"},
+      {R"("kernel":3)", R"("kernel":3,"dilation":2)", "unknown field 'dilation'"},
+      {R"("kernel":3,"stride":2,"padding":1)", R"("kernel":5,"stride":2,"padding":2)",
+       "tensor 'stem.w': expected [4,5,5,3] F16 or F32, got [4,3,3,3] F16"},
+      {R"("kernel":3)", R"("kernel":0)", "node 1 'stem' (conv)"},
+      {R"("bias":"stem.b")", R"("bias":"cls.b")", "tensor 'cls.b': expected [4] F32, got [2] F32"},
+      {R"("bias":"stem.b")", R"("bias":"gone")", "tensor 'gone': expected [4] F32, got nothing"},
+      {R"("weight":"stem.w")", R"("weight":"")", "weight '': expected 1 to 255 bytes"},
+      {R"("name":"stem")", R"("name":"a\u001b[31m")", "name 'a?[31m': expected 1 to 255 bytes"},
+      {R"("strides":[2.0])", R"("strides":[1e300])", "'strides': expected a finite fp32 number"},
+      {R"("strides":[2.0])", R"("strides":[-1e999])", "not valid JSON"},
+      {R"("strides":[2.0])", R"("strides":[4])", "expected a head of stride 4, got H/2"},
+      {R"("strides":[2.0])", R"("strides":2)", "'strides': expected an array"},
+      {R"("inputs":[0])", R"("inputs":[1])",
+       "node 1 'stem' (conv): operand 1 is not an earlier node"},
+      {R"("inputs":[0])", R"("inputs":[4294967296])", "'inputs': expected 0 to 2147483647"},
+      {R"("shape":["N","H/2")", R"("shape":["N","H/3")", "node 1 'stem': expected shape"},
+      {R"("stride":2,"letterbox")", R"("stride":4,"letterbox")", "'stride': expected 2, got 4"},
+      {R"("input_size":64)", R"("input_size":65)", "default input size 65x65"},
+      {R"("input_size":64)", R"("input_size":0)", "'input_size': expected 1 to 65536, got 0"},
+      {R"("cat",)", "", "expected 2 class names, got 1"},
+      {R"("cat",)", "7,", "'class_names': expected strings"},
+      {R"("pad_value":114)", R"("pad_value":256)", "letterbox: 'pad_value': expected 0 to 255"},
+      {R"("centered")", R"("corner")", "letterbox: unknown policy 'corner'", kUnsupported},
+      {R"("letterbox":{"policy":"centered","pad_value":114},)", "", "'letterbox' is missing"},
+      {"\"sha256\":\"aaa", "\"sha256\":\"AAA", "source SHA-256: expected 64 lower-case hex digits"},
+      {R"("architecture")", R"("colour":1,"architecture")", "unknown field 'colour'"},
+  };
+  check_edits(testing::tiny_model(), edits);
+}
+
+TEST(PackedCorruption, MessagesOfTheDocumentSayWhereTheyCameFrom) {
+  expect_refused(testing::edited(packed(testing::tiny_model()), R"("op":"conv")", R"("op":"x")"),
+                 "yolocu.model: node 1", StatusCode::kUnsupported);
+}
+
+TEST(PackedCorruption, AnchorAttributes) {
+  const Edit edits[] = {
+      {R"("anchors":[[1.5,)", R"("anchors":[[-1.5,)", "anchors of level 0 are not pairs of sizes"},
+      {R"("anchors":[[1.5,)", R"("anchors":[[1e39,)", "'anchors': expected a finite fp32 number"},
+      {R"("anchors":[[1.5,)", R"("anchors":[["a",)", "'anchors': expected a finite fp32 number"},
+      {R"("anchors":[[)", R"("anchors":[1,[)", "'anchors': expected an array of numbers"},
+      {R"("negative_slope")", R"("slope")", "node 2 'twin.a': conv: 'negative_slope' is missing"},
+  };
+  check_edits(testing::every_op_model(), edits);
+}
+
+TEST(PackedCorruption, DeepNestingIsRefusedAtOnce) {
+  const std::string deep(100'000, '[');
+  const Bytes bytes = packed(testing::tiny_model());
+  expect_refused(testing::edited(bytes, R"("strides":[2.0])", "\"strides\":" + deep),
+                 "JSON nested deeper than 16");
+  expect_refused(testing::edited(bytes, R"("__metadata__")", "\"x\":" + deep + ",\"__metadata__\""),
+                 "header: JSON nested deeper than 16");
+}
+
+TEST(PackedCorruption, TensorsOfTheContainer) {
+  const Edit edits[] = {
+      {R"("shape":[4,3,3,3],"data_offsets":[0,216])", R"("shape":[4,27],"data_offsets":[0,216])",
+       "tensor 'stem.w': expected [4,3,3,3] F16 or F32, got [4,27] F16"},
+      {R"("stem.b":{"dtype":"F32")", R"("stem.b":{"dtype":"I32")",
+       "tensor 'stem.b': expected [4] F32, got [4] I32"},
+      {R"("pad.0":{"dtype":"U8")", R"("pad.0":{"dtype":"I8")",
+       "tensor 'pad.0': expected U8 padding"},
+      {R"("stem.w":{)", R"("stem.x":{)",
+       "tensor 'stem.w': expected [4,3,3,3] F16 or F32, got nothing"},
+      {R"("pad.0":{)", R"("extra":{)", "tensor 'extra' begins at byte"},
+  };
+  check_edits(testing::tiny_model(), edits);
+}
+
+TEST(PackedWriter, RefusesWhatItCouldNotReadBack) {
+  const auto message_after = [](auto change) {
+    Model model = testing::tiny_model();
+    change(model);
+    return serialize_packed(model).status().message();
+  };
+  EXPECT_EQ(message_after([](Model& m) { m.tensors.erase("box.w"); }),
+            "tensor 'box.w': expected [4,1,1,4] F16 or F32, got nothing");
+  EXPECT_EQ(message_after([](Model& m) { m.tensors["box.w"].data = {}; }),
+            "tensor 'box.w': 0 bytes for [4,1,1,4] F32");
+  EXPECT_EQ(message_after([](Model& m) { m.tensors["pad.7"] = m.tensors["cls.b"]; }),
+            "tensor 'pad.7': the name is reserved");
+  EXPECT_EQ(message_after([](Model& m) { m.tensors["__metadata__"] = m.tensors["cls.b"]; }),
+            "tensor '__metadata__': the name is reserved");
+  EXPECT_EQ(message_after([](Model& m) { m.spec.class_names[0] = "\xFF"; }),
+            "class name: '?' is not UTF-8");
+  EXPECT_EQ(message_after([](Model& m) { m.spec.graph.nodes[1].name = "two\nlines"; }),
+            "node 'two?lines': expected 1 to 255 bytes without control characters");
+  EXPECT_EQ(message_after([](Model& m) { m.spec.graph.nodes.clear(); }),
+            "graph of 0 nodes, expected 2 to 65536");
+}
+
+}  // namespace
+}  // namespace yolocu
