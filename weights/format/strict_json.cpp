@@ -5,6 +5,7 @@
 #include <limits>
 #include <new>
 
+#include "engine/base/foreign_text.h"
 #include "engine/base/str_cat.h"
 
 namespace yolocu {
@@ -110,20 +111,11 @@ Result<json> parse_json(std::string_view text) {
   }
 }
 
-std::string quote_name(std::string_view name) {
-  constexpr size_t kShown = 100;
-  std::string shown(name.substr(0, kShown));
-  std::replace_if(
-      shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-  return "'" + shown + (name.size() > kShown ? "...'" : "'");
-}
+std::string quote_name(std::string_view name) { return "'" + printable(name) + "'"; }
 
 Result<std::string> json_string(const std::string& text) {
-  try {
-    return json(text).dump();
-  } catch (const json::exception&) {
-    return invalid_argument(quote_name(text) + " is not UTF-8");
-  }
+  if (!is_utf8(text)) return invalid_argument(quote_name(text) + " is not UTF-8");
+  return json(text).dump();
 }
 
 Fields::Fields(const json& value) : value_(value) {

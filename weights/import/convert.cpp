@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "engine/base/foreign_text.h"
 #include "engine/base/str_cat.h"
 #include "weights/format/file_io.h"
 #include "weights/format/packed_file.h"
@@ -84,7 +85,8 @@ Result<ConvertedModel> convert_checkpoint(const std::string& path, const Convert
   YOLOCU_ASSIGN_OR_RETURN(const MappedFile file, map_file(path));
   Result<ConvertedModel> converted = convert_bytes(file.bytes(), options);
   if (!converted.ok()) return converted.status().with_context(path);
-  converted->model.spec.source_name = std::filesystem::path(path).filename().string();
+  const std::string name = std::filesystem::path(path).filename().string();
+  converted->model.spec.source_name = is_utf8(name) ? name : printable(name);
   const Status valid = validate_model(converted->model);
   if (!valid.ok()) return valid.with_context(path);
   return converted;

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "engine/base/str_cat.h"
-#include "weights/import/foreign_text.h"
+#include "engine/base/foreign_text.h"
 #include "weights/import/pickle_globals.h"
 #include "weights/import/pickle_reader.h"
 

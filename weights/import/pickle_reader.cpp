@@ -6,7 +6,7 @@
 #include <string>
 
 #include "engine/base/str_cat.h"
-#include "weights/import/foreign_text.h"
+#include "engine/base/foreign_text.h"
 
 namespace yolocu {
 namespace {

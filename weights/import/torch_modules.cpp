@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "engine/base/str_cat.h"
-#include "weights/import/foreign_text.h"
+#include "engine/base/foreign_text.h"
 #include "weights/import/pickle_globals.h"
 
 namespace yolocu {

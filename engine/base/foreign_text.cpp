@@ -1,4 +1,4 @@
-#include "weights/import/foreign_text.h"
+#include "engine/base/foreign_text.h"
 
 #include <cstddef>
 #include <cstdint>
