@@ -41,7 +41,7 @@ struct DetectorOptions {
   int64_t width = 0;
   int threads = 0;  // 0: all that this process may use
   float confidence = 0.25f;  // scores above it are kept, 0..1
-  float iou = 0.45f;         // a box is dropped if it overlaps a better one of its class by more
+  double iou = 0.45;         // a box is dropped if it overlaps a better one of its class by more
   int64_t max_detections = 300;
   std::vector<int64_t> classes = {};  // empty: all
 };

@@ -1,0 +1,49 @@
+// The ops that only move or add numbers, on blocked tensors. Destinations keep zeros in the padding
+// of their layout, as convolutions expect. All run on the threads of the caller's ThreadScope and
+// allocate nothing.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/cpu/channel_layout.h"
+#include "engine/cpu/tensor.h"
+
+namespace yolocu::cpu {
+
+// Channels [destination, destination + count) of pixel (y, x) are channels [source, source + count)
+// of pixel (step y + row, step x + column), or zeros if source is kZeros. A run stays within one
+// block on either side; step belongs to the whole Gather.
+struct ChannelRun {
+  static constexpr int64_t kZeros = -1;
+  int64_t destination = 0, source = 0, count = 0;
+  int64_t row = 0, column = 0;
+};
+
+// Another order of channels and, with step 2, of pixels.
+struct Gather {
+  int64_t step = 1;
+  std::vector<ChannelRun> runs;
+};
+
+// All channels of a value from one layout to another.
+Gather plan_relayout(const ChannelLayout& destination, int64_t destination_block,
+                     const ChannelLayout& source, int64_t source_block);
+
+// SpaceToDepthOp: channel block b of the destination comes from pixel (b % 2, b / 2) of each 2 x 2.
+Gather plan_space_to_depth(const ChannelLayout& destination, int64_t destination_block,
+                           const ChannelLayout& source, int64_t source_block);
+
+void gather(const Tensor& destination, const Tensor& source, const Gather& plan);
+
+// y[c, p, q] = x[c, p / factor, q / factor]; equal blocks and channels.
+void upsample(const Tensor& destination, const Tensor& source, int64_t factor);
+
+// Equal shapes and blocks.
+void copy(const Tensor& destination, const Tensor& source);
+
+// Sum from left to right of two or more tensors of the destination's shape and block.
+void add(const Tensor& destination, std::span<const Tensor> sources);
+
+}  // namespace yolocu::cpu

@@ -1,0 +1,107 @@
+// The cpu device behind the Executor interface.
+#include <string>
+#include <utility>
+
+#include "engine/base/str_cat.h"
+#include "engine/cpu/aligned_buffer.h"
+#include "engine/cpu/cpu_binder.h"
+#include "engine/cpu/cpu_plan.h"
+#include "engine/cpu/cpu_work.h"
+#include "engine/cpu/onednn.h"
+#include "engine/cpu/threads.h"
+#include "engine/executor.h"
+
+namespace yolocu {
+namespace cpu {
+namespace {
+
+class CpuExecutor final : public Executor {
+ public:
+  CpuExecutor(std::shared_ptr<const Model> model, const ExecutorOptions& options)
+      : model_(std::move(model)),
+        options_(options),
+        threads_(options.threads > 0 ? options.threads : usable_processors()) {}
+
+  Status prepare() {
+    const ThreadScope scope(threads_);
+    const Graph& graph = model_->spec.graph;
+    YOLOCU_ASSIGN_OR_RETURN(const std::vector<ValueShape> shapes, infer_shapes(graph));
+    anchors_ = prediction_count(graph, shapes, height(), width());
+    row_ = shapes.back().channels;
+    plan_ = make_cpu_plan(graph, shapes, height(), width(), OneDnn::preferred_block());
+
+    constexpr int64_t kFloatBytes = sizeof(float);
+    const int64_t input_bytes = batch() * picture_elements() * kFloatBytes;
+    const int64_t output_bytes = batch() * anchors_ * row_ * kFloatBytes;
+    YOLOCU_ASSIGN_OR_RETURN(library_, OneDnn::create());
+    YOLOCU_ASSIGN_OR_RETURN(bound_,
+                            bind_plan(plan_, *model_, *library_, input_bytes + output_bytes));
+    YOLOCU_ASSIGN_OR_RETURN(input_, AlignedBuffer::create(input_bytes));
+    YOLOCU_ASSIGN_OR_RETURN(output_, AlignedBuffer::create(output_bytes));
+    return {};
+  }
+
+  int64_t batch() const override { return options_.batch; }
+  int64_t height() const override { return options_.height; }
+  int64_t width() const override { return options_.width; }
+  std::span<float> input() override { return input_.floats(); }
+  std::span<const float> output() const override { return output_.floats(); }
+  int64_t anchors() const override { return anchors_; }
+  int64_t row() const override { return row_; }
+  int64_t arena_bytes() const override { return bound_.arena.size_bytes(); }
+
+  Status run() override {
+    const ThreadScope scope(threads_);
+    for (int64_t image = 0; image < batch(); ++image) {
+      const auto predictions = static_cast<size_t>(anchors_ * row_);
+      const PictureJob job{
+          input_.floats().data() + image * picture_elements(),
+          output_.floats().subspan(static_cast<size_t>(image) * predictions, predictions)};
+      for (size_t i = 0; i < bound_.work.size(); ++i) {
+        const Status status = execute(bound_.work[i], job);
+        if (!status.ok()) return status.with_context(node_name(i));
+      }
+    }
+    return {};
+  }
+
+  std::vector<PlanStep> plan() const override {
+    std::vector<PlanStep> lines = plan_.views;
+    for (size_t i = 0; i < bound_.work.size(); ++i) {
+      lines.push_back({node_name(i), implementation_name(bound_.work[i])});
+    }
+    return lines;
+  }
+
+ private:
+  int64_t picture_elements() const { return height() * width() * plan_.picture_layout.channels(); }
+
+  const std::string& node_name(size_t step) const {
+    return model_->spec.graph.nodes[static_cast<size_t>(plan_.steps[step].node)].name;
+  }
+
+  std::shared_ptr<const Model> model_;
+  ExecutorOptions options_;
+  int threads_ = 1;
+  int64_t anchors_ = 0, row_ = 0;
+  CpuPlan plan_;
+  AlignedBuffer input_, output_;
+  std::unique_ptr<OneDnn> library_;
+  BoundPlan bound_;
+};
+
+}  // namespace
+}  // namespace cpu
+
+Result<std::unique_ptr<Executor>> create_cpu_executor(std::shared_ptr<const Model> model,
+                                                      const ExecutorOptions& options) {
+  if (options.precision != Precision::kAuto && options.precision != Precision::kFp32) {
+    return unsupported(
+        str_cat("the cpu device computes in fp32, not in ", precision_name(options.precision)));
+  }
+  auto executor = std::make_unique<cpu::CpuExecutor>(std::move(model), options);
+  YOLOCU_RETURN_IF_ERROR(executor->prepare());
+  return std::unique_ptr<Executor>(std::move(executor));
+}
+
+}  // namespace yolocu

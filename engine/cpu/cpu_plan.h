@@ -1,0 +1,86 @@
+// The static plan of the cpu device: which steps run in which order on which ranges of which
+// buffers. Pure arithmetic on the graph; executing it is cpu_executor.cpp's business.
+//
+// A plan is for one picture. A batch runs it picture by picture: the arena stays small, and views
+// of channel ranges are dense only at batch 1.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "engine/cpu/blocked_ops.h"
+#include "engine/cpu/channel_layout.h"
+#include "engine/cpu/onednn.h"
+#include "engine/executor.h"
+#include "engine/memory_planner.h"
+#include "weights/format/graph.h"
+
+namespace yolocu::cpu {
+
+// A tensor of the plan: `offset` elements into buffer `buffer`; see Tensor for the rest.
+struct View {
+  static constexpr int kPicture = -1;  // the executor's input, NHWC
+  static constexpr int kNone = -2;
+  int buffer = kNone;
+  int64_t offset = 0, block = 1, channels = 0, height = 0, width = 0;
+};
+
+// Output positions [out_begin, out_begin + destination.channels) of convolution node `conv`.
+struct ConvStep {
+  int conv = 0;
+  View destination = {}, source = {};
+  View residual = {};  // buffer kNone: none
+  int64_t out_begin = 0;
+  ConvProblem problem = {};
+};
+
+struct PoolStep {
+  View destination = {}, source = {};
+  PoolProblem problem = {};
+};
+
+struct UpsampleStep {
+  View destination = {}, source = {};
+  int64_t factor = 2;
+};
+
+struct AddStep {
+  View destination;
+  std::vector<View> sources;
+};
+
+struct CopyStep {
+  View destination = {}, source = {};
+};
+
+struct GatherStep {
+  View destination = {}, source = {};
+  Gather plan;
+};
+
+// The last step: heads (NHWC) to predictions.
+struct DecodeStep {
+  std::vector<View> heads;
+};
+
+struct Step {
+  int node = 0;  // the step belongs to; whose value it makes, or helps to
+  std::variant<ConvStep, PoolStep, UpsampleStep, AddStep, CopyStep, GatherStep, DecodeStep> work;
+};
+
+struct CpuPlan {
+  std::vector<Step> steps;
+  std::vector<BufferRequest> buffers;  // first and last are numbers of steps
+  std::vector<ChannelLayout> layouts;  // one a value
+  ChannelLayout picture_layout;        // of View::kPicture
+  std::vector<PlanStep> views;         // nodes that cost nothing, for Executor::plan()
+};
+
+// shapes: of infer_shapes; every extent at height x width is at least 1. block: channels in a
+// block.
+CpuPlan make_cpu_plan(const Graph& graph, const std::vector<ValueShape>& shapes, int64_t height,
+                      int64_t width, int64_t block);
+
+}  // namespace yolocu::cpu

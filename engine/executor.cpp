@@ -1,0 +1,141 @@
+#include "engine/executor.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/base/str_cat.h"
+#include "engine/memory_limit.h"
+
+namespace yolocu {
+namespace {
+
+// Larger batches and sides are mistakes; below, no product of extents overflows int64_t.
+constexpr int64_t kMaxBatch = 65536;
+constexpr int64_t kMaxSide = int64_t{1} << 20;
+
+#if YOLOCU_HAS_ONEDNN
+constexpr Device kDefaultDevice = Device::kCpu;
+#else
+constexpr Device kDefaultDevice = Device::kReference;
+#endif
+
+Status check_side(std::string_view what, int64_t extent, int64_t stride) {
+  if (extent < 1 || extent % stride != 0) {
+    return invalid_argument(str_cat(what, " ", extent, " is not a positive multiple of ", stride,
+                                    ", the model's stride"));
+  }
+  if (extent > kMaxSide) {
+    return resource_exhausted(str_cat(what, " ", extent, " is above the limit of ", kMaxSide));
+  }
+  return {};
+}
+
+Status check_options(const ExecutorOptions& options, int64_t stride) {
+  if (options.batch < 1) {
+    return invalid_argument(str_cat("batch ", options.batch, " is not positive"));
+  }
+  if (options.batch > kMaxBatch) {
+    return resource_exhausted(
+        str_cat("batch ", options.batch, " is above the limit of ", kMaxBatch));
+  }
+  if (options.threads < 0) {
+    return invalid_argument(str_cat("threads ", options.threads, " is negative"));
+  }
+  YOLOCU_RETURN_IF_ERROR(check_side("height", options.height, stride));
+  return check_side("width", options.width, stride);
+}
+
+// Every feature map must have a pixel: a window without padding can use up a small picture.
+Status check_extents(const Graph& graph, const std::vector<ValueShape>& shapes,
+                     const ExecutorOptions& options) {
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    if (shapes[i].kind != ValueShape::Kind::kFeatureMap) continue;
+    const int64_t height = shapes[i].extent.at(options.height);
+    const int64_t width = shapes[i].extent.at(options.width);
+    if (height >= 1 && width >= 1) continue;
+    return invalid_argument(str_cat("input ", options.width, "x", options.height,
+                                    " is too small: node '", graph.nodes[i].name, "' would be ",
+                                    width, "x", height));
+  }
+  return {};
+}
+
+// Elements of the feature maps of one picture: all of them, as the reference device keeps, and the
+// largest, which no device can do without. No overflow: at most 65536 values of 2^56 elements.
+struct FeatureMapElements {
+  double all = 0, largest = 0;
+};
+
+FeatureMapElements feature_map_elements(const std::vector<ValueShape>& shapes,
+                                        const ExecutorOptions& options) {
+  FeatureMapElements elements;
+  for (const ValueShape& shape : shapes) {
+    if (shape.kind != ValueShape::Kind::kFeatureMap) continue;
+    const auto count = static_cast<double>(shape.channels * shape.extent.at(options.height) *
+                                           shape.extent.at(options.width));
+    elements.all += count;
+    elements.largest = std::max(elements.largest, count);
+  }
+  return elements;
+}
+
+// A device may need more, and checks its own plan; this keeps plans of absurd sizes from being
+// made.
+double least_bytes(const std::vector<ValueShape>& shapes, Device device,
+                   const ExecutorOptions& options) {
+  const FeatureMapElements elements = feature_map_elements(shapes, options);
+  const auto batch = static_cast<double>(options.batch);
+  return device == Device::kReference ? elements.all * batch * 4 : elements.largest * 2;
+}
+
+// What every device holds for the whole batch: fp32 pictures and predictions.
+double batch_bytes(const Graph& graph, const std::vector<ValueShape>& shapes,
+                   const ExecutorOptions& options) {
+  const auto rows =
+      static_cast<double>(prediction_count(graph, shapes, options.height, options.width));
+  const auto pixels = static_cast<double>(options.height * options.width);
+  return static_cast<double>(options.batch) * 4 *
+         (rows * static_cast<double>(shapes.back().channels) +
+          pixels * static_cast<double>(shapes[0].channels));
+}
+
+// Fills in the default size.
+Status check_model_at_size(const Model& model, Device device, ExecutorOptions& options) {
+  YOLOCU_RETURN_IF_ERROR(validate_model(model));
+  const Graph& graph = model.spec.graph;
+  YOLOCU_ASSIGN_OR_RETURN(const std::vector<ValueShape> shapes, infer_shapes(graph));
+  if (options.height == 0) options.height = model.spec.input_size;
+  if (options.width == 0) options.width = model.spec.input_size;
+  YOLOCU_RETURN_IF_ERROR(check_options(options, graph_stride(shapes)));
+  YOLOCU_RETURN_IF_ERROR(check_extents(graph, shapes, options));
+  return check_memory(least_bytes(shapes, device, options) + batch_bytes(graph, shapes, options));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Executor>> create_executor(std::shared_ptr<const Model> model, Device device,
+                                                  const ExecutorOptions& options) {
+  ExecutorOptions resolved = options;
+  const Device chosen = device == Device::kAuto ? kDefaultDevice : device;
+  YOLOCU_RETURN_IF_ERROR(check_model_at_size(*model, chosen, resolved));
+  switch (chosen) {
+    case Device::kAuto: break;
+    case Device::kReference: return create_reference_executor(std::move(model), resolved);
+    case Device::kCpu:
+#if YOLOCU_HAS_ONEDNN
+      return create_cpu_executor(std::move(model), resolved);
+#else
+      return unsupported(
+          "this build has no cpu executor (it needs oneDNN); use --device reference");
+#endif
+    case Device::kCuda:
+      return unsupported("this build has no CUDA executor; use --device cpu or reference");
+    case Device::kEmulated:
+      return unsupported("this build has no emulated executor; use --device cpu or reference");
+  }
+  return invalid_argument("unknown device");
+}
+
+}  // namespace yolocu

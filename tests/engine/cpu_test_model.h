@@ -1,0 +1,66 @@
+// Small models for the tests of the cpu device, and both ways to compute their heads.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/test_support.h"
+#include "weights/format/model.h"
+
+namespace yolocu::testing {
+
+// kIntegers: weights and biases are small integers, so that fp32 sums are exact in any order.
+enum class Numbers : uint8_t { kIntegers, kReals };
+
+// Builds a graph op by op; every method returns the new value's number. Value 0 is the picture.
+class ModelBuilder {
+ public:
+  explicit ModelBuilder(Numbers numbers, uint64_t seed = 1);
+
+  int conv(int x, int64_t channels, ConvOp op);
+  int op(std::vector<int> inputs, Op op);
+  int slice(int x, int64_t begin, int64_t channels);
+  int concat(std::vector<int> inputs) { return op(std::move(inputs), ConcatOp{}); }
+  int add(std::vector<int> inputs) { return op(std::move(inputs), AddOp{}); }
+
+  int64_t channels(int value) const { return shape(value).channels; }
+
+  // The model whose heads are `values`. A value with fewer than six channels, the least that an
+  // anchor head can have, gets a 1x1 convolution to eight.
+  std::shared_ptr<const Model> finish(std::vector<int> values);
+
+ private:
+  const ValueShape& shape(int value) const { return shapes_[static_cast<size_t>(value)]; }
+  std::string tensor(const std::string& name, std::vector<int64_t> shape, DType dtype);
+
+  Numbers numbers_;
+  uint64_t seed_;
+  std::shared_ptr<Model> model_ = std::make_shared<Model>();
+  std::vector<ValueShape> shapes_;
+  std::shared_ptr<std::vector<std::vector<float>>> storage_;
+};
+
+// Head outputs of one run, NHWC, one list a head, all pictures after each other.
+using Heads = std::vector<std::vector<float>>;
+
+struct CpuRun {
+  Heads heads;
+  std::vector<std::string> implementations;
+};
+
+// By the cpu device, all steps but the decoding. Memory starts as NaN.
+CpuRun run_cpu(const Model& model, int64_t height, int64_t width,
+               const std::vector<float>& picture);
+
+// By the reference ops. bounds: sum |x| |w| along the graph; times eps and the depth, how far fp32
+// sums in another order may be off.
+struct ReferenceRun {
+  Heads heads;
+  Heads bounds;
+};
+ReferenceRun run_reference(const Model& model, int64_t height, int64_t width,
+                           const std::vector<float>& picture);
+
+}  // namespace yolocu::testing
