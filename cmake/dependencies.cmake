@@ -7,6 +7,27 @@ function(yolocu_require found package purpose)
   endif()
 endfunction()
 
+# Shared in every build: an archive of libzip would not bring the libraries it was built with, and
+# one of the OpenMP runtime would be a second one beside oneDNN's.
+find_package(LibZip QUIET)
+yolocu_require(LibZip_FOUND libzip-dev "libzip (checkpoints are zip archives)")
+
+set(YOLOCU_HAS_ONEDNN OFF)
+if(NOT YOLOCU_ONEDNN STREQUAL "OFF")
+  find_package(OneDNN QUIET)
+  if(OneDNN_FOUND)
+    set(YOLOCU_HAS_ONEDNN ON)
+    # oneDNN's threads are OpenMP's; our own loops share them.
+    find_package(OpenMP REQUIRED COMPONENTS CXX)
+  elseif(YOLOCU_ONEDNN STREQUAL "ON")
+    yolocu_require(OneDNN_FOUND libdnnl-dev
+      "oneDNN (fast CPU device; -DYOLOCU_ONEDNN=OFF does without)")
+  else()
+    message(WARNING "oneDNN was not found: the cpu device is left out and only the slow reference "
+      "device remains. Install the package libdnnl-dev to have it")
+  endif()
+endif()
+
 if(YOLOCU_PORTABLE)
   set(CMAKE_FIND_LIBRARY_SUFFIXES .a ${CMAKE_FIND_LIBRARY_SUFFIXES})
   set(OPENSSL_USE_STATIC_LIBS ON)
@@ -17,8 +38,6 @@ find_package(nlohmann_json 3.9 QUIET)
 yolocu_require(nlohmann_json_FOUND nlohmann-json3-dev "nlohmann-json (graph as JSON)")
 find_package(ZLIB QUIET)
 yolocu_require(ZLIB_FOUND zlib1g-dev "zlib (checksum of the packed file)")
-find_package(LibZip QUIET)
-yolocu_require(LibZip_FOUND libzip-dev "libzip (checkpoints are zip archives)")
 find_package(OpenSSL QUIET COMPONENTS Crypto)
 yolocu_require(OPENSSL_FOUND libssl-dev "OpenSSL's libcrypto (SHA-256 of checkpoints)")
 find_package(CLI11 QUIET)
@@ -29,22 +48,6 @@ find_path(STB_INCLUDE_DIR stb_image.h PATH_SUFFIXES stb)
 yolocu_require(STB_INCLUDE_DIR libstb-dev "stb (picture files)")
 add_library(yolocu_stb INTERFACE)
 target_include_directories(yolocu_stb SYSTEM INTERFACE ${STB_INCLUDE_DIR})
-
-set(YOLOCU_HAS_ONEDNN OFF)
-if(NOT YOLOCU_ONEDNN STREQUAL "OFF")
-  find_package(OneDNN QUIET)
-  if(OneDNN_FOUND)
-    set(YOLOCU_HAS_ONEDNN ON)
-    add_library(yolocu_onednn INTERFACE)
-    target_link_libraries(yolocu_onednn INTERFACE OneDNN::onednn)
-  elseif(YOLOCU_ONEDNN STREQUAL "ON")
-    yolocu_require(OneDNN_FOUND libdnnl-dev
-      "oneDNN (fast CPU device; -DYOLOCU_ONEDNN=OFF does without)")
-  else()
-    message(WARNING "oneDNN was not found: the cpu device is left out and only the slow reference "
-      "device remains. Install the package libdnnl-dev to have it")
-  endif()
-endif()
 
 if(YOLOCU_BUILD_TESTS)
   find_package(GTest QUIET)

@@ -18,6 +18,10 @@ add_library(yolocu_options INTERFACE)
 target_compile_options(yolocu_options INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual>
   $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${YOLOCU_WARNINGS_AS_ERRORS}>>:-Werror>)
+# GCC 12 warns about its own std::string (GCC bug 105651).
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(yolocu_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
+endif()
 if(YOLOCU_ASSERTIONS)
   target_compile_options(yolocu_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-UNDEBUG>)
 endif()

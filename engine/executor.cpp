@@ -1,7 +1,6 @@
 #include "engine/executor.h"
 
 #include <algorithm>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -11,9 +10,8 @@
 namespace yolocu {
 namespace {
 
-// Larger batches and sides are mistakes; below, no product of extents overflows int64_t.
+// Larger batches are mistakes; below, no product of extents overflows int64_t.
 constexpr int64_t kMaxBatch = 65536;
-constexpr int64_t kMaxSide = int64_t{1} << 20;
 
 #if YOLOCU_HAS_ONEDNN
 constexpr Device kDefaultDevice = Device::kCpu;
@@ -21,18 +19,7 @@ constexpr Device kDefaultDevice = Device::kCpu;
 constexpr Device kDefaultDevice = Device::kReference;
 #endif
 
-Status check_side(std::string_view what, int64_t extent, int64_t stride) {
-  if (extent < 1 || extent % stride != 0) {
-    return invalid_argument(str_cat(what, " ", extent, " is not a positive multiple of ", stride,
-                                    ", the model's stride"));
-  }
-  if (extent > kMaxSide) {
-    return resource_exhausted(str_cat(what, " ", extent, " is above the limit of ", kMaxSide));
-  }
-  return {};
-}
-
-Status check_options(const ExecutorOptions& options, int64_t stride) {
+Status check_options(const ExecutorOptions& options) {
   if (options.batch < 1) {
     return invalid_argument(str_cat("batch ", options.batch, " is not positive"));
   }
@@ -42,22 +29,6 @@ Status check_options(const ExecutorOptions& options, int64_t stride) {
   }
   if (options.threads < 0) {
     return invalid_argument(str_cat("threads ", options.threads, " is negative"));
-  }
-  YOLOCU_RETURN_IF_ERROR(check_side("height", options.height, stride));
-  return check_side("width", options.width, stride);
-}
-
-// Every feature map must have a pixel: a window without padding can use up a small picture.
-Status check_extents(const Graph& graph, const std::vector<ValueShape>& shapes,
-                     const ExecutorOptions& options) {
-  for (size_t i = 0; i < shapes.size(); ++i) {
-    if (shapes[i].kind != ValueShape::Kind::kFeatureMap) continue;
-    const int64_t height = shapes[i].extent.at(options.height);
-    const int64_t width = shapes[i].extent.at(options.width);
-    if (height >= 1 && width >= 1) continue;
-    return invalid_argument(str_cat("input ", options.width, "x", options.height,
-                                    " is too small: node '", graph.nodes[i].name, "' would be ",
-                                    width, "x", height));
   }
   return {};
 }
@@ -108,8 +79,8 @@ Status check_model_at_size(const Model& model, Device device, ExecutorOptions& o
   YOLOCU_ASSIGN_OR_RETURN(const std::vector<ValueShape> shapes, infer_shapes(graph));
   if (options.height == 0) options.height = model.spec.input_size;
   if (options.width == 0) options.width = model.spec.input_size;
-  YOLOCU_RETURN_IF_ERROR(check_options(options, graph_stride(shapes)));
-  YOLOCU_RETURN_IF_ERROR(check_extents(graph, shapes, options));
+  YOLOCU_RETURN_IF_ERROR(check_options(options));
+  YOLOCU_RETURN_IF_ERROR(check_input_size(shapes, options.height, options.width));
   return check_memory(least_bytes(shapes, device, options) + batch_bytes(graph, shapes, options));
 }
 

@@ -33,7 +33,8 @@ json load_json(const std::string& path) { return json::parse(std::ifstream(path)
 std::vector<GoldenCase> list_cases(const std::string& root) {
   std::vector<GoldenCase> cases;
   if (!testing::file_exists(root + "/index.json")) return cases;
-  for (const json& entry : load_json(root + "/index.json")["part_a_b"]) {
+  const json index = load_json(root + "/index.json");
+  for (const json& entry : index["part_a_b"]) {
     const std::string name = entry["case"];
     if (name.rfind("v9_", 0) != 0 || name == "v9_gelan-t_sd") continue;
     for (const Device device : {Device::kReference, Device::kCpu}) {

@@ -143,7 +143,8 @@ std::optional<Op> default_op(std::string_view name) {
 std::string extent_text(char axis, Extent extent) {
   std::string text(1, axis);
   if (extent.divisor != 1) text += "/" + std::to_string(extent.divisor);
-  if (extent.offset != 0) text += (extent.offset > 0 ? "+" : "") + std::to_string(extent.offset);
+  if (extent.offset > 0) text += '+';
+  if (extent.offset != 0) text += std::to_string(extent.offset);
   return text;
 }
 

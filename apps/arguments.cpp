@@ -1,0 +1,91 @@
+#include "apps/arguments.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <string_view>
+
+#include "engine/base/str_cat.h"
+
+namespace yolocu {
+namespace {
+
+// All of `text` as a number, independent of locale.
+template <typename Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<int64_t> parse_extent(std::string_view text) {
+  constexpr int64_t kMaxExtent = 65536;
+  const auto value = parse_number<int64_t>(text);
+  return value && *value >= 1 && *value <= kMaxExtent ? value : std::nullopt;
+}
+
+std::string joined(std::span<const std::string> names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+}  // namespace
+
+Result<InputSize> parse_input_size(const std::string& text) {
+  const size_t x = text.find('x');
+  const std::string_view all(text);
+  const auto width = parse_extent(all.substr(0, x));
+  const auto height = x == std::string::npos ? width : parse_extent(all.substr(x + 1));
+  if (!width || !height) {
+    return invalid_argument(str_cat("'", text, "' is not a size such as 640 or 1280x736"));
+  }
+  return InputSize{*width, *height};
+}
+
+Result<double> parse_fraction(const std::string& text) {
+  const auto value = parse_number<double>(text);
+  // Written so that NaN fails.
+  if (!value || !(*value >= 0.0 && *value <= 1.0)) {
+    return invalid_argument(str_cat("'", text, "' is not a number in 0..1"));
+  }
+  return *value;
+}
+
+Result<int64_t> parse_count(const std::string& text) {
+  constexpr int64_t kMaxCount = 1000000;
+  const auto value = parse_number<int64_t>(text);
+  if (!value || *value < 1 || *value > kMaxCount) {
+    return invalid_argument(str_cat("'", text, "' is not a whole number in 1..", kMaxCount));
+  }
+  return *value;
+}
+
+Result<DType> parse_weight_dtype(const std::string& text) {
+  if (text == "fp16") return DType::kF16;
+  if (text == "fp32") return DType::kF32;
+  return invalid_argument(str_cat("'", text, "' is neither fp16 nor fp32"));
+}
+
+Result<std::vector<int64_t>> parse_classes(const std::string& text,
+                                           std::span<const std::string> class_names) {
+  std::vector<int64_t> classes;
+  size_t begin = 0;
+  while (begin <= text.size()) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    const std::string item = text.substr(begin, end - begin);
+    begin = end + 1;
+    const auto named = std::find(class_names.begin(), class_names.end(), item);
+    const auto number = named != class_names.end() ? std::optional(named - class_names.begin())
+                                                   : parse_number<int64_t>(item);
+    if (!number || *number < 0 || *number >= static_cast<int64_t>(class_names.size())) {
+      return invalid_argument(str_cat("no class '", item, "'; valid are 0..",
+                                      class_names.size() - 1, " or: ", joined(class_names)));
+    }
+    classes.push_back(*number);
+  }
+  return classes;
+}
+
+}  // namespace yolocu

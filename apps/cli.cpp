@@ -1,0 +1,181 @@
+#include "apps/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <string>
+
+#include "apps/commands.h"
+#include "apps/console.h"
+
+namespace yolocu {
+namespace {
+
+constexpr const char* kDevices = "auto|cpu|reference|cuda|emulated";
+constexpr const char* kPrecisions = "auto|fp32|fp16|bf16|int8";
+
+// What the command line asked for. One of the subcommands has been chosen after parsing.
+struct CommandLine {
+  DetectArguments detect;
+  ConvertArguments convert;
+  InfoArguments info;
+  RunArguments run;
+};
+
+// "--conf: 'x' is not a number": the message of an option's value. Some parsers name what they
+// parse ("device: ..."), which then takes the place of the option's name.
+CLI::ValidationError bad_value(const std::string& option, const Status& status) {
+  const bool named = status.message().rfind(option.substr(2) + ":", 0) == 0;
+  return CLI::ValidationError((named ? "--" : option + ": ") + status.message());
+}
+
+// An option whose text `parse` turns into Result<T>; its error is a usage error.
+template <typename T, typename Parse>
+CLI::Option* add_parsed(CLI::App& app, const std::string& name, T& target, Parse parse,
+                        const std::string& values, const std::string& help) {
+  const auto store = [&target, parse, name](const std::string& text) {
+    auto value = parse(text);
+    if (!value.ok()) throw bad_value(name, value.status());
+    target = static_cast<T>(*value);
+  };
+  return app.add_option_function<std::string>(name, store, help)->type_name(values);
+}
+
+// An empty text is a slip of a script ("$MODEL" unset), not a wish for the default.
+CLI::Option* not_empty(CLI::Option* option) {
+  return option->check(
+      [](const std::string& text) { return std::string(text.empty() ? "empty text" : ""); });
+}
+
+void add_device_options(CLI::App& app, Device& device, Precision& precision, int& threads) {
+  add_parsed(app, "--device", device, parse_device, kDevices, "Where to compute [auto]");
+  add_parsed(app, "--precision", precision, parse_precision, kPrecisions,
+             "Type of activations and weights [auto]");
+  add_parsed(app, "--threads", threads, parse_count, "N", "CPU threads [all]");
+}
+
+void add_detect(CLI::App& program, DetectArguments& a) {
+  CLI::App& app = *program.add_subcommand("detect", "Find objects in pictures");
+  not_empty(app.add_option("INPUT", a.inputs, "Picture files, folders of them, or quoted globs"))
+      ->required()
+      ->type_name("");
+  not_empty(app.add_option("--model", a.model, "Packed model file [the embedded one]"))
+      ->type_name("FILE");
+  add_device_options(app, a.options.device, a.options.precision, a.options.threads);
+  add_parsed(app, "--conf", a.options.confidence, parse_fraction, "0..1",
+             "Keep scores above this [0.25]");
+  add_parsed(app, "--iou", a.options.iou, parse_fraction, "0..1",
+             "Drop a box that overlaps a better one of its class by more [0.45]");
+  add_parsed(app, "--max-det", a.options.max_detections, parse_count, "N",
+             "At most so many objects a picture [300]");
+  not_empty(app.add_option("--classes", a.classes, "Only these classes, by name or number"))
+      ->type_name("A,B");
+  add_parsed(app, "--size", a.size, parse_input_size, "N|WxH",
+             "Network input; pictures are letterboxed [the model's]");
+  not_empty(app.add_option("--json", a.json, "Write one JSON document; - is stdout"))
+      ->type_name("FILE|-");
+  not_empty(app.add_option("--out", a.out, "Write annotated copies here"))->type_name("DIR");
+  app.footer(
+      "Example: yolocu detect --out annotated --json found.json photos/ 'more/*.png'\n"
+      "A picture that cannot be read is reported and left out; the exit code is then 1.");
+}
+
+void add_convert(CLI::App& program, ConvertArguments& a) {
+  CLI::App& app = *program.add_subcommand("convert", "Turn a checkpoint into a packed model file");
+  not_empty(
+      app.add_option("CHECKPOINT", a.checkpoint, "YOLOv9 .pt file; nothing in it is executed"))
+      ->required()
+      ->type_name("");
+  not_empty(app.add_option("-o,--output", a.output, "Packed model file to write"))
+      ->required()
+      ->type_name("FILE");
+  add_parsed(app, "--dtype", a.dtype, parse_weight_dtype, "fp16|fp32", "Stored weights [fp16]");
+  add_parsed(app, "--size", a.size, parse_count, "N", "Default network input [640]");
+  app.footer("Example: yolocu convert yolov9-c.pt -o yolov9-c.yolocu");
+}
+
+void add_info(CLI::App& program, InfoArguments& a) {
+  CLI::App& app = *program.add_subcommand("info", "Show what a packed model file holds");
+  not_empty(app.add_option("FILE", a.model, "Packed model file [the embedded one]"))->type_name("");
+  app.add_flag_callback(
+      "--layers", [&a] { a.layers = LayerTable::kShow; }, "List every layer");
+  add_parsed(app, "--size", a.size, parse_input_size, "N|WxH",
+             "Network input for shapes and FLOPs [the model's]");
+}
+
+void add_run(CLI::App& program, RunArguments& a) {
+  CLI::App& app = *program.add_subcommand("run", "Push a tensor through the network");
+  not_empty(app.add_option("MODEL", a.model, "Packed model file"))->required()->type_name("");
+  not_empty(app.add_option("--input", a.input, "fp32 [B,3,H,W], RGB in 0..1"))
+      ->required()
+      ->type_name("X.npy");
+  not_empty(app.add_option("--output", a.output, "fp32 [B,anchors,4+classes]: cx cy w h, scores"))
+      ->required()
+      ->type_name("Y.npy");
+  add_device_options(app, a.device, a.precision, a.threads);
+  app.footer("Computes in fp32 unless --precision says otherwise.");
+}
+
+void add_all(CLI::App& program, CommandLine& line) {
+  program.set_version_flag("--version", "yolocu " YOLOCU_VERSION);
+  program.require_subcommand(1);
+  add_detect(program, line.detect);
+  add_convert(program, line.convert);
+  add_info(program, line.info);
+  add_run(program, line.run);
+  program.footer("`yolocu COMMAND --help` tells more about a command.");
+}
+
+std::string chosen_command(const CLI::App& program) {
+  const auto chosen = program.get_subcommands();
+  return chosen.empty() ? "" : chosen.front()->get_name();
+}
+
+int dispatch(const std::string& command, const CommandLine& line) {
+  if (command == "detect") return detect_command(line.detect);
+  if (command == "convert") return convert_command(line.convert);
+  if (command == "info") return info_command(line.info);
+  return run_command(line.run);
+}
+
+// A first word that is no command is the likeliest slip, and CLI11 calls it a missing one.
+std::string usage_message(const CLI::App& program, const CLI::ParseError& error,
+                          const std::string& first_word) {
+  if (!chosen_command(program).empty() || first_word.rfind('-', 0) == 0) return error.what();
+  return "no command '" + first_word + "'; there are detect, convert, info and run";
+}
+
+int run_throwing(int argc, const char* const* argv) {
+  CLI::App program("YOLOv7 and YOLOv9 object detection", "yolocu");
+  CommandLine line;
+  add_all(program, line);
+  if (argc < 2) {
+    std::fputs(program.help().c_str(), stderr);
+    return kExitUsage;
+  }
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::CallForVersion& version) {
+    return report(print(std::string(version.what()) + "\n"));
+  } catch (const CLI::Success&) {  // --help
+    return report(print(program.help()));
+  } catch (const CLI::ParseError& error) {
+    return report_usage(chosen_command(program), usage_message(program, error, argv[1]));
+  }
+  return dispatch(chosen_command(program), line);
+}
+
+}  // namespace
+
+int run_program(int argc, const char* const* argv) {
+  try {
+    return run_throwing(argc, argv);
+  } catch (const std::bad_alloc&) {
+    return report_failure(resource_exhausted("out of memory"));
+  } catch (const std::exception& error) {
+    return report_failure(unavailable(error.what()));
+  }
+}
+
+}  // namespace yolocu

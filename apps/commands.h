@@ -1,0 +1,55 @@
+// The subcommands, a file each. Every function prints its own results and errors and returns the
+// exit code (console.h).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "apps/arguments.h"
+#include "yolocu/detector.h"
+
+namespace yolocu {
+
+// Objects in pictures: tables, a JSON document, annotated copies.
+struct DetectArguments {
+  std::string model;        // empty: the embedded one
+  DetectorOptions options;  // but for height, width and classes
+  InputSize size;
+  std::string classes;              // as typed; empty: all
+  std::string json;                 // a file, "-" for stdout, empty for none
+  std::string out;                  // folder of annotated pictures; empty: none
+  std::vector<std::string> inputs;  // files, folders, globs
+};
+int detect_command(const DetectArguments& arguments);
+
+// A checkpoint into a packed file.
+struct ConvertArguments {
+  std::string checkpoint;
+  std::string output;
+  DType dtype = DType::kF16;
+  int64_t size = 640;  // the model's default input size
+};
+int convert_command(const ConvertArguments& arguments);
+
+enum class LayerTable : uint8_t { kHide, kShow };
+
+// What a packed file holds.
+struct InfoArguments {
+  std::string model;  // empty: the embedded one
+  InputSize size;     // for GFLOPs and shapes
+  LayerTable layers = LayerTable::kHide;
+};
+int info_command(const InfoArguments& arguments);
+
+// A tensor through the network.
+struct RunArguments {
+  std::string model;
+  std::string input;   // .npy, [B,3,H,W] RGB in 0..1
+  std::string output;  // .npy, [B, anchors, 4 + classes]
+  Device device = Device::kAuto;
+  Precision precision = Precision::kAuto;  // kAuto: fp32, as fits a numerical check
+  int threads = 0;
+};
+int run_command(const RunArguments& arguments);
+
+}  // namespace yolocu

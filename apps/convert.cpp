@@ -1,0 +1,48 @@
+#include "weights/import/convert.h"
+
+#include <filesystem>
+
+#include "apps/commands.h"
+#include "apps/console.h"
+#include "apps/model_source.h"
+#include "engine/base/str_cat.h"
+#include "weights/format/packed_file.h"
+
+namespace yolocu {
+namespace {
+
+std::string report_text(const ConvertedModel& converted, const std::string& path) {
+  const ModelSummary summary = summarize(converted.model);
+  const ConvertReport& report = converted.report;
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(path, error);
+  const std::string size = error ? "" : fixed(static_cast<double>(bytes) / 1e6, 1) + " MB, ";
+  return str_cat(one_line(path), ": ", one_line(converted.model.spec.architecture), ", ",
+                 summary.layers, " layers, ", quantity(summary.parameters), " parameters (",
+                 summary.weight_types, "), ", class_count(converted.model.spec), " classes, ", size,
+                 "from ", report.dialect, ": ", report.folded_batch_norms, " batch norms folded, ",
+                 report.fused_rep_convs, " RepConvs fused, ", report.dropped_nodes,
+                 " auxiliary nodes dropped\n");
+}
+
+Status convert(const ConvertArguments& arguments) {
+  std::error_code error;
+  if (std::filesystem::equivalent(arguments.checkpoint, arguments.output, error)) {
+    return invalid_argument(arguments.output + ": the output would replace the checkpoint");
+  }
+  ConvertOptions options;
+  options.weight_dtype = arguments.dtype;
+  options.input_size = arguments.size;
+  YOLOCU_ASSIGN_OR_RETURN(const ConvertedModel converted,
+                          convert_checkpoint(arguments.checkpoint, options));
+  YOLOCU_RETURN_IF_ERROR(write_packed_file(converted.model, arguments.output));
+  return print(report_text(converted, arguments.output));
+}
+
+}  // namespace
+
+int convert_command(const ConvertArguments& arguments) {
+  return report(convert(arguments));
+}
+
+}  // namespace yolocu

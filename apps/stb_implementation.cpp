@@ -1,0 +1,39 @@
+// The one place where stb's single-header libraries are compiled. image_io.cpp uses them.
+#include <cstdlib>
+
+namespace {
+
+// Foreign bytes decide how much stb allocates: a small compressed stream can ask for any amount.
+// Twice the largest picture of 16-bit RGBA (see kMaxImagePixels) never happens honestly.
+constexpr size_t kMaxAllocationBytes = size_t{1} << 32;
+
+// Zeroed: for a JPEG file that uses a table it has not defined, this stb reads its memory as it is.
+void* limited_malloc(size_t size) {
+  return size <= kMaxAllocationBytes ? std::calloc(1, size) : nullptr;
+}
+
+void* limited_realloc(void* old, size_t size) {
+  return size <= kMaxAllocationBytes ? std::realloc(old, size) : nullptr;
+}
+
+}  // namespace
+
+#define STBI_MALLOC(size) limited_malloc(size)
+#define STBI_REALLOC(old, size) limited_realloc(old, size)
+#define STBI_FREE(pointer) std::free(pointer)
+// Its assertions can be triggered by damaged files; what follows them is bounded all the same.
+#define STBI_ASSERT(condition) static_cast<void>(0)
+
+// Formats that are told by their first bytes (TGA would match almost anything). Not PNM: the stb of
+// Debian 12 returns uninitialised pixels for a truncated one and reads past a 16-bit one.
+#define STBI_ONLY_JPEG
+#define STBI_ONLY_PNG
+#define STBI_ONLY_BMP
+#define STBI_ONLY_GIF
+#define STBI_NO_STDIO
+#define STB_IMAGE_IMPLEMENTATION
+#include <stb_image.h>
+
+#define STBI_WRITE_NO_STDIO
+#define STB_IMAGE_WRITE_IMPLEMENTATION
+#include <stb_image_write.h>

@@ -1,0 +1,392 @@
+// The program as its users meet it: exit codes, streams, files.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "apps/embedded_model.h"
+#include "apps/image_io.h"
+#include "apps/npy.h"
+#include "tests/apps/program.h"
+#include "tests/support/test_support.h"
+
+namespace yolocu {
+namespace {
+
+using nlohmann::json;
+using testing::ProgramResult;
+using testing::run_yolocu;
+using testing::TempDir;
+using Words = std::vector<std::string>;
+
+int64_t line_count(const std::string& text) {
+  return std::count(text.begin(), text.end(), '\n');
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+std::string command_text(const Words& words) {
+  std::string text = "yolocu";
+  for (const std::string& word : words) text += " " + word;
+  return text;
+}
+
+// One line on stderr that begins as all errors do, nothing on stdout.
+void expect_one_line_error(const Words& words, int exit_code, const Words& parts) {
+  const ProgramResult result = run_yolocu(words);
+  EXPECT_EQ(result.exit_code, exit_code) << command_text(words) << "\n" << result.err;
+  EXPECT_EQ(result.out, "") << command_text(words);
+  EXPECT_EQ(line_count(result.err), 1) << command_text(words) << "\n" << result.err;
+  EXPECT_EQ(result.err.rfind("yolocu", 0), 0u) << result.err;
+  for (const std::string& part : parts) {
+    EXPECT_TRUE(contains(result.err, part)) << "no '" << part << "' in: " << result.err;
+  }
+}
+
+std::string sample() {
+  return testing::source_dir() + "/weights/demo/sample.jpg";
+}
+
+class CliTest : public ::testing::Test {
+ protected:
+  std::string file(const std::string& name) const { return folder_.file(name); }
+
+  std::string text_file(const std::string& name, const std::string& text) const {
+    testing::write_bytes(file(name), std::as_bytes(std::span(text)));
+    return file(name);
+  }
+
+  // A picture without objects.
+  std::string grey_picture(const std::string& name) const {
+    std::filesystem::create_directories(std::filesystem::path(file(name)).parent_path());
+    const Image image{std::vector<uint8_t>(64 * 48 * 3, 128), 64, 48};
+    EXPECT_TRUE(write_image(file(name), image).ok());
+    return file(name);
+  }
+
+  std::string model_file() const {
+    testing::write_bytes(file("model.yolocu"), embedded_model());
+    return file("model.yolocu");
+  }
+
+  std::string tensor(const std::string& name, const std::vector<int64_t>& shape) const {
+    size_t count = 1;
+    for (const int64_t extent : shape) count *= static_cast<size_t>(extent);
+    std::vector<float> values = testing::random_floats(count, 7);
+    for (float& value : values) value = (value + 1) / 2;
+    EXPECT_TRUE(write_npy(file(name), shape, values).ok());
+    return file(name);
+  }
+
+  TempDir folder_;
+};
+
+TEST_F(CliTest, HelpAndVersion) {
+  const ProgramResult help = run_yolocu({"--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_EQ(help.err, "");
+  for (const char* command : {"detect", "convert", "info", "run"}) {
+    EXPECT_TRUE(contains(help.out, command)) << help.out;
+    EXPECT_EQ(run_yolocu({command, "--help"}).exit_code, 0);
+  }
+  const ProgramResult detect = run_yolocu({"detect", "--help"});
+  for (const char* option : {"--model", "--device", "--precision", "--conf", "--iou", "--max-det",
+                             "--classes", "--size", "--json", "--out", "INPUT"}) {
+    EXPECT_TRUE(contains(detect.out, option)) << option << "\n" << detect.out;
+  }
+  const ProgramResult version = run_yolocu({"--version"});
+  EXPECT_EQ(version.exit_code, 0);
+  EXPECT_EQ(version.out.rfind("yolocu ", 0), 0u) << version.out;
+}
+
+TEST_F(CliTest, AloneItExplainsItself) {
+  const ProgramResult result = run_yolocu({});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.out, "");
+  EXPECT_TRUE(contains(result.err, "detect")) << result.err;
+}
+
+TEST_F(CliTest, BadCommandLinesExitWithTwoAndAHint) {
+  const std::vector<Words> commands = {
+      {"frobnicate"},
+      {"--frobnicate"},
+      {"detect"},
+      {"detect", "x.jpg", "--frobnicate"},
+      {"detect", "x.jpg", "--conf"},
+      {"detect", "x.jpg", "--conf", "1.5"},
+      {"detect", "x.jpg", "--conf", "nan"},
+      {"detect", "x.jpg", "--conf", "high"},
+      {"detect", "x.jpg", "--iou", "-0.1"},
+      {"detect", "x.jpg", "--max-det", "0"},
+      {"detect", "x.jpg", "--threads", "-1"},
+      {"detect", "x.jpg", "--size", "640x"},
+      {"detect", "x.jpg", "--device", "gpu"},
+      {"detect", "x.jpg", "--precision", "fp8"},
+      {"detect", "x.jpg", "--model", ""},
+      {"detect", "x.jpg", "--out", ""},
+      {"detect", ""},
+      {"convert"},
+      {"convert", "x.pt"},
+      {"convert", "-o", "y.yolocu"},
+      {"convert", "x.pt", "-o", "y.yolocu", "--dtype", "int8"},
+      {"info", "a", "b"},
+      {"info", ""},
+      {"info", "--size", "0"},
+      {"run"},
+      {"run", "model.yolocu", "--input", "x.npy"},
+  };
+  for (const Words& command : commands) expect_one_line_error(command, 2, {"--help"});
+}
+
+TEST_F(CliTest, UsageErrorsNameTheValidValues) {
+  expect_one_line_error({"detect", "x.jpg", "--device", "gpu"}, 2,
+                        {"--device", "gpu", "cpu", "reference", "emulated"});
+  expect_one_line_error({"detect", "x.jpg", "--classes", "qr_code,unicorn"}, 2,
+                        {"--classes", "unicorn", "qr_code, data_matrix"});
+}
+
+TEST_F(CliTest, FailuresExitWithOneAndNameFileAndCause) {
+  const std::string junk = text_file("junk.bin", "not a model, not a picture, not a tensor");
+  const std::string absent = file("absent"), picture = grey_picture("grey.png");
+  expect_one_line_error({"detect", "--json", file("o.json"), "--model", absent, picture}, 1,
+                        {absent, "No such file"});
+  expect_one_line_error({"detect", "--model", junk, picture}, 1, {junk});
+  expect_one_line_error({"detect", "--out", junk, picture}, 1, {junk});
+  expect_one_line_error({"info", absent}, 1, {absent, "No such file"});
+  expect_one_line_error({"info", junk}, 1, {junk});
+  expect_one_line_error({"convert", absent, "-o", file("o")}, 1, {absent, "No such file"});
+  expect_one_line_error({"convert", junk, "-o", file("o")}, 1, {junk});
+  expect_one_line_error({"run", junk, "--input", absent, "--output", file("o")}, 1, {junk});
+  EXPECT_FALSE(testing::file_exists(file("o")));
+  EXPECT_FALSE(testing::file_exists(file("o.json")));
+}
+
+TEST_F(CliTest, FileNamesCannotBreakTheLine) {
+  expect_one_line_error({"info", file("two\nlines\x1B[31m")}, 1, {"two?lines?[31m"});
+}
+
+TEST_F(CliTest, ACheckpointAsModelIsToldToConvert) {
+  const std::string zip = text_file("best.pt", std::string("PK\3\4", 4) + std::string(100, 'x'));
+  const std::string command = "yolocu convert " + zip + " -o best.yolocu";
+  expect_one_line_error({"detect", "--model", zip, grey_picture("a.png")}, 1, {zip, command});
+  expect_one_line_error({"info", zip}, 1, {zip, command});
+}
+
+TEST_F(CliTest, SizesThatDoNotFitSayWhichDo) {
+  const std::string picture = grey_picture("a.png");
+  expect_one_line_error({"detect", "--size", "100", picture}, 1, {"96", "128"});
+  expect_one_line_error({"info", "--size", "640x100"}, 1, {"96", "128"});
+}
+
+TEST_F(CliTest, JsonOnStdoutIsTheOnlyOutput) {
+  const ProgramResult result = run_yolocu({"detect", "--json", "-", "--out", file("o"), sample()});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.err, "");
+  const json document = json::parse(result.out);
+  ASSERT_EQ(document.size(), 1u);
+  ASSERT_EQ(document["images"].size(), 1u);
+  const json& image = document["images"][0];
+  EXPECT_EQ(image.size(), 4u);
+  EXPECT_EQ(image["path"], sample());
+  EXPECT_EQ(image["width"], 1280);
+  EXPECT_EQ(image["height"], 960);
+  ASSERT_GT(image["detections"].size(), 3u);
+  double previous = 1;
+  for (const json& d : image["detections"]) {
+    EXPECT_EQ(d.size(), 4u);
+    EXPECT_TRUE(d["class_id"].is_number_integer());
+    EXPECT_TRUE(d["class_name"].is_string());
+    EXPECT_LE(d["score"], previous);
+    EXPECT_GT(d["score"], 0.25);
+    previous = d["score"];
+    EXPECT_LT(d["box"][0], d["box"][2]);
+    EXPECT_LT(d["box"][1], d["box"][3]);
+    EXPECT_GE(d["box"][0], 0);
+    EXPECT_LE(d["box"][2], 1280);
+  }
+  EXPECT_EQ(run_yolocu({"detect", "--json", "-", sample()}).out, result.out) << "a second run";
+}
+
+TEST_F(CliTest, JsonIntoFilesAndDevices) {
+  const std::string picture = grey_picture("grey.png"), target = file("found.json");
+  const ProgramResult result = run_yolocu({"detect", "--size", "64", "--json", target, picture});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(contains(result.out, "nothing found")) << result.out;
+  const auto bytes = testing::read_bytes(target);
+  const json document = json::parse(reinterpret_cast<const char*>(bytes.data()),
+                                    reinterpret_cast<const char*>(bytes.data()) + bytes.size());
+  EXPECT_EQ(document["images"][0]["detections"], json::array());
+
+  EXPECT_EQ(run_yolocu({"detect", "--size", "64", "--json", "/dev/null", picture}).exit_code, 0);
+  struct stat device = {};
+  ASSERT_EQ(stat("/dev/null", &device), 0);
+  EXPECT_TRUE(S_ISCHR(device.st_mode)) << "/dev/null was replaced";
+
+  const ProgramResult folder =
+      run_yolocu({"detect", "--size", "64", "--json", folder_.path(), picture});
+  EXPECT_EQ(folder.exit_code, 1);
+  EXPECT_TRUE(contains(folder.err, folder_.path())) << folder.err;
+}
+
+TEST_F(CliTest, AFullDiskBehindStdoutIsAFailure) {
+  if (!testing::file_exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
+  const ProgramResult result =
+      run_yolocu({"detect", "--size", "64", "--json", "-", grey_picture("grey.png")}, "/dev/full");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(contains(result.err, "standard output")) << result.err;
+}
+
+TEST_F(CliTest, UnreadablePicturesAreReportedAndLeftOut) {
+  grey_picture("in/1.png");
+  grey_picture("in/3.jpg");
+  const std::string bad = text_file("in/2.jpg", "\xFF\xD8 and no more");
+  const ProgramResult result =
+      run_yolocu({"detect", "--size", "64", "--json", "-", file("in"), file("absent.png")});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(line_count(result.err), 2) << result.err;
+  EXPECT_TRUE(contains(result.err, bad + ": ")) << result.err;
+  EXPECT_TRUE(contains(result.err, "absent.png: No such file")) << result.err;
+  const json document = json::parse(result.out);
+  ASSERT_EQ(document["images"].size(), 2u);
+  EXPECT_EQ(document["images"][0]["path"], file("in/1.png"));
+  EXPECT_EQ(document["images"][1]["path"], file("in/3.jpg"));
+}
+
+TEST_F(CliTest, FoldersWithoutPicturesFail) {
+  std::filesystem::create_directory(file("empty"));
+  const ProgramResult result = run_yolocu({"detect", file("empty")});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(contains(result.err, file("empty") + ": no pictures")) << result.err;
+}
+
+TEST_F(CliTest, AnnotatedCopiesGetNamesOfTheirOwn) {
+  const Words inputs = {grey_picture("a/x.jpg"), grey_picture("b/x.jpg"), grey_picture("c/x.png"),
+                        grey_picture("c/y.png")};
+  Words words = {"detect", "--size", "64", "--out", file("new/out")};
+  words.insert(words.end(), inputs.begin(), inputs.end());
+  const ProgramResult result = run_yolocu(words);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  for (const char* name : {"new/out/x.jpg", "new/out/x_2.jpg", "new/out/x.png", "new/out/y.png"}) {
+    EXPECT_TRUE(contains(result.out, file(name))) << result.out;
+    const auto image = read_image(file(name));
+    ASSERT_OK(image);
+    EXPECT_EQ(image->width, 64);
+  }
+}
+
+TEST_F(CliTest, AnnotatingBesideTheInputsReplacesNone) {
+  std::filesystem::copy_file(sample(), file("sample.jpg"));
+  const auto before = testing::read_bytes(file("sample.jpg"));
+  const ProgramResult result = run_yolocu({"detect", "--out", folder_.path(), file("sample.jpg")});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(testing::read_bytes(file("sample.jpg")), before);
+  const auto annotated = read_image(file("sample_2.jpg"));
+  ASSERT_OK(annotated);
+  const auto original = read_image(sample());
+  ASSERT_OK(original);
+  EXPECT_NE(annotated->pixels, original->pixels);
+}
+
+json detections(const Words& options) {
+  Words words = {"detect", "--json", "-", sample()};
+  words.insert(words.end(), options.begin(), options.end());
+  const ProgramResult result = run_yolocu(words);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  return json::parse(result.out)["images"][0]["detections"];
+}
+
+TEST_F(CliTest, OptionsOfDetectHaveTheirEffect) {
+  const json all = detections({});
+  json codes = json::array();
+  for (const json& d : all) {
+    if (d["class_name"] == "qr_code") codes.push_back(d);
+  }
+  ASSERT_GT(codes.size(), 0u);
+  EXPECT_EQ(detections({"--classes", "qr_code"}), codes);
+  EXPECT_EQ(detections({"--classes", "0"}), codes);
+  EXPECT_EQ(detections({"--max-det", "2"}), json(std::vector<json>{all[0], all[1]}));
+  EXPECT_EQ(detections({"--conf", "1"}), json::array());
+  EXPECT_EQ(detections({"--threads", "1"}).size(), all.size());
+  EXPECT_GE(detections({"--iou", "1", "--conf", "0.1"}).size(), all.size());
+  EXPECT_NE(detections({"--size", "416x320"}), all);
+  EXPECT_EQ(detections({"--model", model_file()}), all);
+}
+
+TEST_F(CliTest, InfoShowsTheEmbeddedModelAndFiles) {
+  const ProgramResult embedded = run_yolocu({"info"});
+  ASSERT_EQ(embedded.exit_code, 0) << embedded.err;
+  for (const char* part : {"embedded model", "qr_code", "parameters", "GFLOPs at 640x640",
+                           "checksum ok", "multiple of 32"}) {
+    EXPECT_TRUE(contains(embedded.out, part)) << part << "\n" << embedded.out;
+  }
+  const ProgramResult layers = run_yolocu({"info", model_file(), "--layers", "--size", "320x640"});
+  ASSERT_EQ(layers.exit_code, 0) << layers.err;
+  EXPECT_TRUE(contains(layers.out, "320x640")) << layers.out;
+  EXPECT_TRUE(contains(layers.out, "640x320x3")) << "height first in shapes\n" << layers.out;
+  EXPECT_TRUE(contains(layers.out, "decode_dfl")) << layers.out;
+  EXPECT_GT(line_count(layers.out), line_count(embedded.out) + 50);
+}
+
+TEST_F(CliTest, RunWritesPredictions) {
+  const std::string x = tensor("x.npy", {2, 3, 64, 96}), model = model_file();
+  std::vector<NpyArray> outputs;
+  for (const char* device : {"auto", "reference"}) {
+    const std::string y = file(std::string(device) + ".npy");
+    const ProgramResult result =
+        run_yolocu({"run", model, "--input", x, "--output", y, "--device", device});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_TRUE(contains(result.out, "[2,126,10]")) << result.out;
+    auto array = read_npy(y);
+    ASSERT_OK(array);
+    outputs.push_back(std::move(*array));
+  }
+  // Strides 8, 16 and 32: 8*12 + 4*6 + 2*3 anchors; 6 classes.
+  EXPECT_EQ(outputs[0].shape, (std::vector<int64_t>{2, 126, 10}));
+  EXPECT_TRUE(testing::all_close(outputs[0].values, outputs[1].values, 1e-2, 1e-4));
+}
+
+TEST_F(CliTest, RunRefusesTensorsThatDoNotFit) {
+  const std::string model = model_file();
+  const auto expect_refused = [&](const std::vector<int64_t>& shape, const Words& parts) {
+    const std::string x = tensor("x.npy", shape);
+    Words expected = {x};
+    expected.insert(expected.end(), parts.begin(), parts.end());
+    expect_one_line_error({"run", model, "--input", x, "--output", file("y.npy")}, 1, expected);
+  };
+  expect_refused({3, 64, 64}, {"[B,3,H,W]", "[3,64,64]"});
+  expect_refused({1, 64, 64, 3}, {"[B,3,H,W]", "[1,64,64,3]"});
+  expect_refused({0, 3, 64, 64}, {"[0,3,64,64]"});
+  expect_refused({1, 3, 64, 100}, {"96", "128"});
+  EXPECT_FALSE(testing::file_exists(file("y.npy")));
+}
+
+TEST_F(CliTest, ConvertsCheckpointsAndOnlyThose) {
+  YOLOCU_REQUIRE_SHARED("demo/codes-nano.pt");
+  const std::string checkpoint = testing::shared_dir() + "/demo/codes-nano.pt";
+  const std::string packed = file("codes.yolocu");
+  const ProgramResult result = run_yolocu({"convert", checkpoint, "-o", packed});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(line_count(result.out), 1) << result.out;
+  for (const char* part : {"6 classes", "F16", "parameters", "folded"}) {
+    EXPECT_TRUE(contains(result.out, part)) << result.out;
+  }
+  const ProgramResult info = run_yolocu({"info", packed});
+  EXPECT_TRUE(contains(info.out, "codes-nano.pt")) << info.out;
+
+  ASSERT_EQ(run_yolocu({"convert", checkpoint, "-o", file("32.bin"), "--dtype", "fp32"}).exit_code,
+            0);
+  EXPECT_TRUE(contains(run_yolocu({"info", file("32.bin")}).out, "F32"));
+  expect_one_line_error({"convert", packed, "-o", file("again.yolocu")}, 1, {packed, "packed"});
+  std::filesystem::copy_file(checkpoint, file("copy.pt"));
+  const auto before = testing::read_bytes(file("copy.pt"));
+  expect_one_line_error({"convert", file("copy.pt"), "-o", file("copy.pt")}, 1,
+                        {"replace the checkpoint"});
+  EXPECT_EQ(testing::read_bytes(file("copy.pt")), before);
+}
+
+}  // namespace
+}  // namespace yolocu
