@@ -83,6 +83,7 @@ class CpuExecutor final : public Executor {
   std::shared_ptr<const Model> model_;
   ExecutorOptions options_;
   int threads_ = 1;
+  std::shared_ptr<SleepingTeam> sleeping_team_ = SleepingTeam::share();
   int64_t anchors_ = 0, row_ = 0;
   CpuPlan plan_;
   AlignedBuffer input_, output_;

@@ -1,7 +1,11 @@
 // Threads of the cpu device: oneDNN's and our own loops share OpenMP's.
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
+#include <memory>
+#include <mutex>
+#include <thread>
 
 namespace yolocu::cpu {
 
@@ -20,6 +24,31 @@ class ThreadScope {
 
  private:
   int previous_ = 1;
+};
+
+// Keeps barriers short on busy machines, for as long as somebody holds it; share() gives the one of
+// the process. By default libgomp's threads spin 300,000 times at each of the hundred barriers of a
+// picture before they sleep. If another process holds one of the processors, the thread that is
+// waited for does not run until the scheduler's time slice ends: pictures took 1.2 s instead of
+// 0.1. Its manual says (GOMP_SPINCOUNT) that with more OpenMP threads than processors it spins 100
+// times; so this holds a team of sleeping threads. OMP_WAIT_POLICY or GOMP_SPINCOUNT in the
+// environment are the user's choice and leave it empty; OpenMP libraries other than libgomp ignore
+// it.
+class SleepingTeam {
+ public:
+  static std::shared_ptr<SleepingTeam> share();
+  SleepingTeam();
+  ~SleepingTeam();
+  SleepingTeam(const SleepingTeam&) = delete;
+  SleepingTeam& operator=(const SleepingTeam&) = delete;
+
+ private:
+  void sleep(int threads);
+
+  std::mutex mutex_;
+  std::condition_variable end_;
+  bool ending_ = false;
+  std::thread leader_;
 };
 
 // body(i) for 0 <= i < count, spread over the threads of the scope. The calls must not depend on
