@@ -299,5 +299,57 @@ TEST(Lowering, WeightsThatHalfPrecisionCannotHoldAreNamed) {
   EXPECT_NE(model.status().message().find("model.0.weight"), std::string::npos);
 }
 
+// Numbers that a checkpoint may hold but no convolution can have must be refused, not divided by.
+TEST(Reparam, ImpossibleConvolutionsAreRefused) {
+  const auto refused = [](auto change) {
+    Module module = make_conv2d("c", {8, 8, 3}, 1);
+    change(module);
+    return read_conv2d(module).status().code() == StatusCode::kCorrupt;
+  };
+  EXPECT_TRUE(refused([](Module& m) { m.tensors["weight"] = imported({0, 3, 3, 3}, {}); }));
+  EXPECT_TRUE(refused([](Module& m) { m.tensors["weight"] = imported({8, 0, 3, 3}, {}); }));
+  for (const int64_t groups : {0, -1, 3, 100}) {
+    EXPECT_TRUE(refused([&](Module& m) { m.attributes["groups"] = groups; })) << groups;
+  }
+  const Module bn = make_batch_norm("b", 8, 1e-3, 1);
+  for (const int64_t groups : {0, -1, 3, 100}) {
+    EXPECT_FALSE(identity_as_conv(bn, 8, groups, 1).ok()) << groups;
+  }
+}
+
+TEST(Lowering, EmptyAttributesOfPoolsAreRefused) {
+  const auto pool = [](const char* name, std::vector<double> value) {
+    Module module = make_module("torch.nn.modules.pooling.MaxPool2d", "");
+    for (const char* attribute : {"kernel_size", "stride", "padding", "dilation"}) {
+      module.attributes[attribute] = std::vector<double>{attribute[0] == 'p' ? 0.0 : 1.0};
+    }
+    module.attributes[name] = std::move(value);
+    return lower_to_model(make_model({as_layer(module, {-1}),
+                                      as_layer(make_head("DDetect", "model.1", 1, 3), {-1})}));
+  };
+  // All ones is a pool that does nothing; the head then sits on the picture, at stride 1.
+  EXPECT_TRUE(pool("stride", {1}).ok());
+  for (const char* attribute : {"kernel_size", "stride", "padding"}) {
+    EXPECT_FALSE(pool(attribute, {}).ok()) << attribute;
+    EXPECT_FALSE(pool(attribute, {1, 2}).ok()) << attribute;
+  }
+  EXPECT_TRUE(pool("dilation", {}).ok());
+  EXPECT_FALSE(pool("dilation", {1, 2}).ok());
+}
+
+// Many modules that name one tensor would each get weights of their own.
+TEST(Lowering, SharedTensorsCannotMultiplyWithoutBound) {
+  GraphBuilder builder;
+  FoldedConv conv{.out_channels = 4096, .group_in_channels = 3, .kernel = 64, .padding = 32,
+                  .weight = std::vector<float>(4096 * 3 * 64 * 64), .bias = {}};
+  conv.bias.resize(4096);
+  StatusCode code = StatusCode::kOk;
+  for (int i = 0; i < 12 && code == StatusCode::kOk; ++i) {
+    code = builder.add_conv("conv" + std::to_string(i), 0, conv, Activation::kNone, 0)
+               .status().code();
+  }
+  EXPECT_EQ(code, StatusCode::kResourceExhausted);
+}
+
 }  // namespace
 }  // namespace yolocu

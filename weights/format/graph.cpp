@@ -12,7 +12,6 @@
 namespace yolocu {
 namespace {
 
-constexpr int64_t kMaxNodes = 65536;
 constexpr int64_t kMaxChannels = 65536;
 constexpr int64_t kMaxKernel = 64;
 constexpr int64_t kMaxDivisor = 1024;

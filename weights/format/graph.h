@@ -134,13 +134,16 @@ struct ValueShape {
 // the attributes or operands.
 Result<ValueShape> infer_shape(const Op& op, std::span<const ValueShape> operands);
 
+constexpr int64_t kMaxNodes = 65536;
+
 // Checks the whole graph (operand numbers and counts, attribute ranges, channel sums, matching
 // extents, one input first, one decode last) and returns every value's shape.
 // kInvalidArgument names the node and what is wrong. All sizes are bounded: channels <= 65536,
-// nodes <= 65536, so later products of extents can be computed in int64_t.
+// nodes <= kMaxNodes, so later products of extents can be computed in int64_t.
 Result<std::vector<ValueShape>> infer_shapes(const Graph& graph);
 
-// Height and width of every network input must be a multiple of this: the largest divisor.
+// Height and width of every network input must be a multiple of this: the least common multiple of
+// all divisors.
 int64_t graph_stride(const std::vector<ValueShape>& shapes);
 
 // Largest height or width of a network input.
@@ -158,7 +161,7 @@ int64_t prediction_count(const Graph& graph, const std::vector<ValueShape>& shap
 double conv_flops(const Graph& graph, const std::vector<ValueShape>& shapes, int64_t height,
                   int64_t width);
 
-// Input channels of convolution `node` (a ConvOp) and its weight shape [K,R,S,C/groups].
+// The weight shape [K,R,S,C/groups] of a convolution that reads `in_channels` channels.
 std::vector<int64_t> conv_weight_shape(const ConvOp& conv, int64_t in_channels);
 
 }  // namespace yolocu

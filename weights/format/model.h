@@ -54,7 +54,7 @@ Status validate_model(const Model& model);
 // Elements of an f16, bf16 or f32 tensor as fp32. kUnsupported for other types.
 Result<std::vector<float>> tensor_to_float(const TensorView& tensor);
 
-// Classes of the decode op, and the length of a prediction row.
+// Classes of the decode op.
 int64_t class_count(const ModelSpec& spec);
 
 }  // namespace yolocu

@@ -14,6 +14,9 @@ namespace yolocu {
 namespace {
 
 constexpr int64_t kAlignment = 64;
+// Three times the largest official model. A checkpoint of 10 MB can name one tensor in 20,000
+// modules, each of which becomes weights of its own.
+constexpr int64_t kMaxWeightElements = int64_t{1} << 29;
 
 // [K,C,R,S] -> [K,R,S,C]
 std::vector<float> to_ohwi(const FoldedConv& conv) {
@@ -54,6 +57,9 @@ GraphBuilder::GraphBuilder() {
 }
 
 Result<int> GraphBuilder::add(std::string name, std::vector<int> inputs, Op op) {
+  if (static_cast<int64_t>(graph_.nodes.size()) >= kMaxNodes) {
+    return resource_exhausted(str_cat(name, ": more than ", kMaxNodes, " nodes"));
+  }
   std::vector<ValueShape> operands;
   for (const int value : inputs) operands.push_back(shape(value));
   Result<ValueShape> inferred = infer_shape(op, operands);
@@ -65,11 +71,14 @@ Result<int> GraphBuilder::add(std::string name, std::vector<int> inputs, Op op) 
 
 Result<int> GraphBuilder::add_conv(const std::string& name, int input, const FoldedConv& conv,
                                    Activation activation, float negative_slope) {
-  const int64_t expected = conv.groups < 1 ? 0 : shape(input).channels / conv.groups;
-  if (conv.group_in_channels != expected) {
+  if (conv.groups < 1 || conv.group_in_channels * conv.groups != shape(input).channels) {
     return corrupt(str_cat(name, ": the weight reads ", conv.group_in_channels,
                            " channels a group, its input has ", shape(input).channels, " in ",
                            conv.groups, " groups"));
+  }
+  weight_elements_ += static_cast<int64_t>(conv.weight.size());
+  if (weight_elements_ > kMaxWeightElements) {
+    return resource_exhausted(str_cat(name, ": more than ", kMaxWeightElements, " weights"));
   }
   ConvOp op{.out_channels = conv.out_channels, .kernel = conv.kernel, .stride = conv.stride,
             .padding = conv.padding, .groups = conv.groups, .activation = activation,

@@ -20,7 +20,8 @@ class GraphBuilder {
   int input() const { return 0; }
   const ValueShape& shape(int value) const { return shapes_[static_cast<size_t>(value)]; }
 
-  // Appends a node; the number of its value. Errors name the node.
+  // Appends a node; the number of its value. Errors name the node. kResourceExhausted beyond the
+  // nodes and weights that any detector needs.
   Result<int> add(std::string name, std::vector<int> inputs, Op op);
 
   // Appends a convolution with its tensors "name.weight" (turned to OHWI) and "name.bias".
@@ -43,6 +44,7 @@ class GraphBuilder {
   Graph graph_;
   std::vector<ValueShape> shapes_;
   std::map<std::string, HostTensor> tensors_;
+  int64_t weight_elements_ = 0;
 };
 
 }  // namespace yolocu

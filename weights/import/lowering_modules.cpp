@@ -1,4 +1,5 @@
 // What each building block of the official YOLOv9 code (models/common.py) computes.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
@@ -185,10 +186,12 @@ Result<Values> lower_max_pool(Lowering& lowering, const Module& module, const So
   const auto kernel = module.integers("kernel_size");
   const auto stride = module.integers("stride");
   const auto padding = module.integers("padding");
+  const auto dilation = module.integers("dilation").value_or(std::vector<int64_t>{1});
+  const auto is_one = [](int64_t v) { return v == 1; };
   const auto square = [](const auto& v) { return v && !v->empty() && v->front() == v->back(); };
   if (!square(kernel) || !square(stride) || !square(padding) ||
       module.integer("ceil_mode").value_or(0) != 0 ||
-      module.integers("dilation").value_or(std::vector<int64_t>{1}).front() != 1) {
+      !std::all_of(dilation.begin(), dilation.end(), is_one)) {
     return unsupported(str_cat("layer ", module.path, ": a max pool that is not square and plain"));
   }
   YOLOCU_ASSIGN_OR_RETURN(

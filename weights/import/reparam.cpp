@@ -1,5 +1,6 @@
 #include "weights/import/reparam.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/base/str_cat.h"
@@ -60,6 +61,9 @@ Result<FoldedConv> parse_conv2d(const Module& module) {
     return corrupt(str_cat("tensor 'weight': expected 4 dimensions, got ",
                            shape_text(weight->shape)));
   }
+  if (*std::min_element(weight->shape.begin(), weight->shape.end()) < 1) {
+    return corrupt(str_cat("tensor 'weight' ", shape_text(weight->shape), " is empty"));
+  }
   FoldedConv conv;
   conv.out_channels = weight->shape[0];
   conv.group_in_channels = weight->shape[1];
@@ -73,6 +77,10 @@ Result<FoldedConv> parse_conv2d(const Module& module) {
   YOLOCU_ASSIGN_OR_RETURN(conv.padding, square(module, "padding"));
   YOLOCU_ASSIGN_OR_RETURN(const int64_t dilation, square(module, "dilation"));
   conv.groups = module.integer("groups").value_or(1);
+  if (conv.groups < 1 || conv.out_channels % conv.groups != 0) {
+    return corrupt(str_cat("groups ", conv.groups, " do not divide ", conv.out_channels,
+                           " output channels"));
+  }
   if (dilation != 1) return unsupported(str_cat("dilation ", dilation));
   if (module.text("padding_mode").value_or("zeros") != "zeros") {
     return unsupported(str_cat("padding_mode '", *module.text("padding_mode"), "'"));
@@ -125,6 +133,9 @@ Result<FoldedConv> add_pointwise(FoldedConv dense, const FoldedConv& pointwise) 
 
 Result<FoldedConv> identity_as_conv(const Module& batch_norm, int64_t channels, int64_t groups,
                                     int64_t stride) {
+  if (groups < 1 || channels < groups || channels % groups != 0) {
+    return corrupt(str_cat("groups ", groups, " do not divide ", channels, " channels"));
+  }
   FoldedConv conv{.out_channels = channels, .group_in_channels = channels / groups, .kernel = 1,
                   .stride = stride, .padding = 0, .groups = groups, .weight = {}, .bias = {}};
   const auto group_in = static_cast<size_t>(conv.group_in_channels);
