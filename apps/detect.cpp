@@ -10,6 +10,7 @@
 #include "apps/image_io.h"
 #include "apps/inputs.h"
 #include "apps/model_source.h"
+#include "engine/base/guard.h"
 #include "weights/format/file_io.h"
 
 namespace yolocu {
@@ -37,6 +38,11 @@ Status make_folder(const std::string& path) {
   return {};
 }
 
+// An error of the picture `path`, which its message names.
+Status named(const Status& status, const std::string& path) {
+  return status.message().starts_with(path) ? status : status.with_context(path);
+}
+
 // Pictures one after the other. What fails is reported and left out; the exit code remembers it.
 class DetectRun {
  public:
@@ -58,8 +64,8 @@ class DetectRun {
   int run(Detector& detector) {
     timing_.load_ms = milliseconds_since(start_);
     for (const std::string& path : paths_) {
-      const Status status = process(detector, path);
-      if (!status.ok()) fail(status);
+      const Status status = guarded([&] { return process(detector, path); });
+      if (!status.ok()) fail(named(status, path));
     }
     timing_.total_ms = milliseconds_since(start_);
     return finish(detector.class_names());

@@ -3,6 +3,7 @@
 #include <utility>
 #include <variant>
 
+#include "engine/base/guard.h"
 #include "engine/base/str_cat.h"
 #include "engine/executor.h"
 #include "engine/postprocess/nms.h"
@@ -60,6 +61,8 @@ struct Detector::State {
   std::unique_ptr<Executor> executor;
   NmsOptions nms;
   std::vector<uint8_t> resized;  // scratch of letterbox()
+
+  Result<std::vector<Detection>> detect(const ImageView& image);
 };
 
 Detector::Detector(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -68,16 +71,16 @@ Detector& Detector::operator=(Detector&&) noexcept = default;
 Detector::~Detector() = default;
 
 Result<Detector> Detector::open(const std::string& path, const DetectorOptions& options) {
-  YOLOCU_ASSIGN_OR_RETURN(auto model, open_packed_file(path));
-  Result<Detector> detector = create(std::move(model), options);
+  YOLOCU_ASSIGN_OR_RETURN(const auto model, open_packed_file(path));
+  Result<Detector> detector = guarded([&] { return create(model, options); });
   if (!detector.ok()) return detector.status().with_context(path);
   return detector;
 }
 
 Result<Detector> Detector::from_bytes(std::span<const std::byte> bytes,
                                       const DetectorOptions& options) {
-  YOLOCU_ASSIGN_OR_RETURN(auto model, open_packed_bytes(bytes));
-  return create(std::move(model), options);
+  YOLOCU_ASSIGN_OR_RETURN(const auto model, open_packed_bytes(bytes));
+  return guarded([&] { return create(model, options); });
 }
 
 Result<Detector> Detector::create(std::shared_ptr<const Model> model,
@@ -98,14 +101,16 @@ Result<Detector> Detector::create(std::shared_ptr<const Model> model,
 }
 
 Result<std::vector<Detection>> Detector::detect(const ImageView& image) {
-  Executor& executor = *state_->executor;
-  const int pad_value = state_->model->spec.letterbox.pad_value;
-  YOLOCU_RETURN_IF_ERROR(letterbox(executor.input(), executor.height(), executor.width(), pad_value,
-                                   image, state_->resized));
-  YOLOCU_RETURN_IF_ERROR(executor.run());
-  std::vector<Detection> detections =
-      non_max_suppression(executor.output(), executor.row(), state_->nms);
-  scale_boxes(detections, executor.height(), executor.width(), image.height, image.width);
+  return guarded([&] { return state_->detect(image); });
+}
+
+Result<std::vector<Detection>> Detector::State::detect(const ImageView& image) {
+  const int pad_value = model->spec.letterbox.pad_value;
+  YOLOCU_RETURN_IF_ERROR(letterbox(executor->input(), executor->height(), executor->width(),
+                                   pad_value, image, resized));
+  YOLOCU_RETURN_IF_ERROR(executor->run());
+  std::vector<Detection> detections = non_max_suppression(executor->output(), executor->row(), nms);
+  scale_boxes(detections, executor->height(), executor->width(), image.height, image.width);
   std::erase_if(detections, is_no_box);
   return detections;
 }

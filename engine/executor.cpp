@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/guard.h"
 #include "engine/base/str_cat.h"
 #include "engine/memory_limit.h"
 
@@ -84,10 +85,8 @@ Status check_model_at_size(const Model& model, Device device, ExecutorOptions& o
   return check_memory(least_bytes(shapes, device, options) + batch_bytes(graph, shapes, options));
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Executor>> create_executor(std::shared_ptr<const Model> model, Device device,
-                                                  const ExecutorOptions& options) {
+Result<std::unique_ptr<Executor>> create(std::shared_ptr<const Model> model, Device device,
+                                         const ExecutorOptions& options) {
   ExecutorOptions resolved = options;
   const Device chosen = device == Device::kAuto ? kDefaultDevice : device;
   YOLOCU_RETURN_IF_ERROR(check_model_at_size(*model, chosen, resolved));
@@ -107,6 +106,13 @@ Result<std::unique_ptr<Executor>> create_executor(std::shared_ptr<const Model> m
       return unsupported("this build has no emulated executor; use --device cpu or reference");
   }
   return invalid_argument("unknown device");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Executor>> create_executor(std::shared_ptr<const Model> model, Device device,
+                                                  const ExecutorOptions& options) {
+  return guarded([&] { return create(std::move(model), device, options); });
 }
 
 }  // namespace yolocu

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/base/checked.h"
+#include "engine/base/guard.h"
 #include "engine/cpu/conv_weights.h"
 #include "engine/cpu/direct_conv.h"
 #include "engine/cpu/threads.h"
@@ -165,7 +166,8 @@ class Binder {
   Status pack_all() const {
     std::vector<Status> statuses(convs_.size());
     parallel_tasks(static_cast<int64_t>(convs_.size()), [&](int64_t i) {
-      statuses[static_cast<size_t>(i)] = pack(convs_[static_cast<size_t>(i)]);
+      statuses[static_cast<size_t>(i)] =
+          guarded([&] { return pack(convs_[static_cast<size_t>(i)]); });
     });
     for (const Status& status : statuses) YOLOCU_RETURN_IF_ERROR(status);
     return {};

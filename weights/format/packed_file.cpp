@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 
+#include "engine/base/guard.h"
 #include "engine/base/str_cat.h"
 #include "weights/format/file_io.h"
 #include "weights/format/graph_json.h"
@@ -225,13 +226,13 @@ bool looks_like_packed_file(std::span<const std::byte> bytes) {
 
 Result<std::shared_ptr<const Model>> open_packed_file(const std::string& path) {
   YOLOCU_ASSIGN_OR_RETURN(const MappedFile file, map_file(path));
-  auto model = read_aligned(file.bytes(), file.owner());
+  auto model = guarded([&] { return read_aligned(file.bytes(), file.owner()); });
   if (!model.ok()) return model.status().with_context(path);
   return model;
 }
 
 Result<std::shared_ptr<const Model>> open_packed_bytes(std::span<const std::byte> bytes) {
-  return read_aligned(bytes, nullptr);
+  return guarded([&] { return read_aligned(bytes, nullptr); });
 }
 
 Result<std::vector<std::byte>> serialize_packed(const Model& model) {

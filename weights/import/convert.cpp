@@ -8,9 +8,11 @@
 #include <utility>
 
 #include "engine/base/foreign_text.h"
+#include "engine/base/guard.h"
 #include "engine/base/str_cat.h"
 #include "weights/format/file_io.h"
 #include "weights/format/packed_file.h"
+#include "weights/format/safetensors.h"
 #include "weights/import/lowering.h"
 #include "weights/import/module_tree.h"
 
@@ -57,6 +59,10 @@ Result<ConvertedModel> convert_bytes(std::span<const std::byte> bytes,
     return invalid_argument("weights are stored as fp16 or fp32");
   }
   if (looks_like_packed_file(bytes)) return invalid_argument("this is a packed model already");
+  if (parse_safetensors(bytes).ok()) {
+    return unsupported("a safetensors file holds tensors without the modules that say how they are "
+                       "connected; convert the .pt file that the training code wrote");
+  }
   YOLOCU_ASSIGN_OR_RETURN(Checkpoint checkpoint, read_torch_checkpoint(bytes));
   if (checkpoint.dialect != Dialect::kYolov9) {
     return unsupported(str_cat("a checkpoint of the ", dialect_name(checkpoint.dialect),
@@ -83,7 +89,7 @@ Result<ConvertedModel> convert_bytes(std::span<const std::byte> bytes,
 
 Result<ConvertedModel> convert_checkpoint(const std::string& path, const ConvertOptions& options) {
   YOLOCU_ASSIGN_OR_RETURN(const MappedFile file, map_file(path));
-  Result<ConvertedModel> converted = convert_bytes(file.bytes(), options);
+  Result<ConvertedModel> converted = guarded([&] { return convert_bytes(file.bytes(), options); });
   if (!converted.ok()) return converted.status().with_context(path);
   const std::string name = std::filesystem::path(path).filename().string();
   converted->model.spec.source_name = is_utf8(name) ? name : printable(name);
