@@ -45,6 +45,8 @@ bool ChannelLayout::groups_evenly(int64_t groups) const {
 namespace {
 
 using Cuts = std::set<int64_t>;
+// Of all values together. The official networks have some hundreds; slices upon slices multiply.
+constexpr int64_t kMaxCuts = 100'000;
 enum class Changed : uint8_t { kNo, kYes };
 
 // Finds the cuts of all values by passing them along the graph until nothing changes.
@@ -54,13 +56,14 @@ class CutPlanner {
       : graph_(graph), shapes_(shapes), block_(block), cuts_(graph.nodes.size()) {}
 
   // Passes in alternating directions: one reaches all users of a cut, the next all producers.
-  std::vector<Cuts> run() {
+  Result<std::vector<Cuts>> run() {
     const int count = static_cast<int>(graph_.nodes.size());
     changed_ = Changed::kYes;
     while (changed_ == Changed::kYes) {
       changed_ = Changed::kNo;
-      for (int i = 0; i < count; ++i) visit(i);
-      for (int i = count - 1; i >= 0; --i) visit(i);
+      for (int i = 0; i < count && cut_count_ <= kMaxCuts; ++i) visit(i);
+      for (int i = count - 1; i >= 0 && cut_count_ <= kMaxCuts; --i) visit(i);
+      if (cut_count_ > kMaxCuts) return resource_exhausted("channels are cut into too many parts");
     }
     return std::move(cuts_);
   }
@@ -71,7 +74,9 @@ class CutPlanner {
 
   void cut(int value, int64_t channel) {
     if (channel <= 0 || channel >= channels(value)) return;
-    if (cuts(value).insert(channel).second) changed_ = Changed::kYes;
+    if (!cuts(value).insert(channel).second) return;
+    changed_ = Changed::kYes;
+    ++cut_count_;
   }
 
   // Channels [begin, begin + channels(part)) of `whole` are those of `part`.
@@ -127,14 +132,15 @@ class CutPlanner {
   int64_t block_;
   std::vector<Cuts> cuts_;
   Changed changed_ = Changed::kNo;
+  int64_t cut_count_ = 0;
 };
 
 }  // namespace
 
-std::vector<ChannelLayout> plan_channel_layouts(const Graph& graph,
-                                                const std::vector<ValueShape>& shapes,
-                                                int64_t block) {
-  const std::vector<Cuts> cuts = CutPlanner(graph, shapes, block).run();
+Result<std::vector<ChannelLayout>> plan_channel_layouts(const Graph& graph,
+                                                        const std::vector<ValueShape>& shapes,
+                                                        int64_t block) {
+  YOLOCU_ASSIGN_OR_RETURN(const std::vector<Cuts> cuts, CutPlanner(graph, shapes, block).run());
   std::vector<ChannelLayout> layouts(shapes.size());
   for (size_t i = 0; i < shapes.size(); ++i) {
     if (shapes[i].kind != ValueShape::Kind::kFeatureMap) continue;

@@ -42,8 +42,9 @@ class ChannelLayout {
 
 // One layout a value (empty for predictions), such that every concat's layout is its inputs'
 // layouts in order, every slice's is the part of its input's, and elementwise ops keep the layout.
-std::vector<ChannelLayout> plan_channel_layouts(const Graph& graph,
-                                                const std::vector<ValueShape>& shapes,
-                                                int64_t block);
+// kResourceExhausted for a graph that cuts its channels into more parts than any detector does.
+Result<std::vector<ChannelLayout>> plan_channel_layouts(const Graph& graph,
+                                                        const std::vector<ValueShape>& shapes,
+                                                        int64_t block);
 
 }  // namespace yolocu::cpu

@@ -20,7 +20,9 @@ class CpuExecutor final : public Executor {
   CpuExecutor(std::shared_ptr<const Model> model, const ExecutorOptions& options)
       : model_(std::move(model)),
         options_(options),
-        threads_(options.threads > 0 ? options.threads : usable_processors()) {}
+        threads_(choose_threads(options.threads)) {
+    if (threads_ > 1) sleeping_team_ = SleepingTeam::share();
+  }
 
   Status prepare() {
     const ThreadScope scope(threads_);
@@ -28,7 +30,8 @@ class CpuExecutor final : public Executor {
     YOLOCU_ASSIGN_OR_RETURN(const std::vector<ValueShape> shapes, infer_shapes(graph));
     anchors_ = prediction_count(graph, shapes, height(), width());
     row_ = shapes.back().channels;
-    plan_ = make_cpu_plan(graph, shapes, height(), width(), OneDnn::preferred_block());
+    YOLOCU_ASSIGN_OR_RETURN(
+        plan_, make_cpu_plan(graph, shapes, height(), width(), OneDnn::preferred_block()));
 
     constexpr int64_t kFloatBytes = sizeof(float);
     const int64_t input_bytes = batch() * picture_elements() * kFloatBytes;
@@ -83,7 +86,7 @@ class CpuExecutor final : public Executor {
   std::shared_ptr<const Model> model_;
   ExecutorOptions options_;
   int threads_ = 1;
-  std::shared_ptr<SleepingTeam> sleeping_team_ = SleepingTeam::share();
+  std::shared_ptr<SleepingTeam> sleeping_team_;
   int64_t anchors_ = 0, row_ = 0;
   CpuPlan plan_;
   AlignedBuffer input_, output_;

@@ -16,8 +16,8 @@ class Planner {
           int64_t block)
       : graph_(graph), shapes_(shapes), height_(height), width_(width), block_(block) {}
 
-  CpuPlan run() {
-    plan_.layouts = plan_channel_layouts(graph_, shapes_, block_);
+  Result<CpuPlan> run() {
+    YOLOCU_ASSIGN_OR_RETURN(plan_.layouts, plan_channel_layouts(graph_, shapes_, block_));
     plan_.picture_layout = ChannelLayout::dense(shape(0).channels);
     placement_ = place_values(graph_, plan_.layouts);
     buffer_of_root_.assign(graph_.nodes.size(), kUnused);
@@ -286,8 +286,8 @@ class Planner {
 
 }  // namespace
 
-CpuPlan make_cpu_plan(const Graph& graph, const std::vector<ValueShape>& shapes, int64_t height,
-                      int64_t width, int64_t block) {
+Result<CpuPlan> make_cpu_plan(const Graph& graph, const std::vector<ValueShape>& shapes,
+                              int64_t height, int64_t width, int64_t block) {
   return Planner(graph, shapes, height, width, block).run();
 }
 

@@ -79,8 +79,8 @@ struct CpuPlan {
 };
 
 // shapes: of infer_shapes; every extent at height x width is at least 1. block: channels in a
-// block.
-CpuPlan make_cpu_plan(const Graph& graph, const std::vector<ValueShape>& shapes, int64_t height,
-                      int64_t width, int64_t block);
+// block. Errors of plan_channel_layouts.
+Result<CpuPlan> make_cpu_plan(const Graph& graph, const std::vector<ValueShape>& shapes,
+                              int64_t height, int64_t width, int64_t block);
 
 }  // namespace yolocu::cpu

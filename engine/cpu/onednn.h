@@ -73,7 +73,8 @@ struct KernelArguments {
   void* scratchpad = nullptr;
 };
 
-// A kernel with its memory bound; calling it allocates nothing.
+// A kernel with its memory bound; calling it allocates nothing but oneDNN's own table of
+// its arguments.
 class KernelCall {
  public:
   Status run();

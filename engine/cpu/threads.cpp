@@ -2,12 +2,14 @@
 
 #include <omp.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <limits>
 #include <string>
+#include <system_error>
 #include <thread>
 
 namespace yolocu::cpu {
@@ -49,6 +51,11 @@ int usable_processors() {
   return std::max(1, std::min(affinity_processors(), quota_processors()));
 }
 
+int choose_threads(int wish) {
+  const int usable = usable_processors();
+  return wish > 0 ? std::min(wish, usable) : usable;
+}
+
 ThreadScope::ThreadScope(int threads) : previous_(omp_get_max_threads()) {
   omp_set_num_threads(threads);
 }
@@ -69,16 +76,23 @@ std::shared_ptr<SleepingTeam> SleepingTeam::share() {
   return team;
 }
 
-SleepingTeam::SleepingTeam() {
+SleepingTeam::SleepingTeam() : owner_(getpid()) {
   if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
   // libgomp counts the sleeping threads but their leader, and one working thread at least.
   const int threads = omp_get_num_procs() + 1;
   if (threads > kMaxSleepingThreads) return;
-  leader_ = std::thread([this, threads] { sleep(threads); });
+  try {
+    leader_ = std::thread([this, threads] { sleep(threads); });
+  } catch (const std::system_error&) {  // pictures only take longer without it
+  }
 }
 
 SleepingTeam::~SleepingTeam() {
   if (!leader_.joinable()) return;
+  if (getpid() != owner_) {  // the child of a fork has no such thread
+    leader_.detach();
+    return;
+  }
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;

@@ -1,6 +1,8 @@
 // Threads of the cpu device: oneDNN's and our own loops share OpenMP's.
 #pragma once
 
+#include <sys/types.h>
+
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -12,6 +14,9 @@ namespace yolocu::cpu {
 // Processors that this process may use: its affinity mask, cut by the quota of its control group.
 // At least 1.
 int usable_processors();
+
+// What a caller's wish comes to: 0 is all usable processors, and more than those are not used.
+int choose_threads(int wish);
 
 // Parallel regions that the calling thread starts have `threads` threads until the end of the
 // scope.
@@ -28,12 +33,12 @@ class ThreadScope {
 
 // Keeps barriers short on busy machines, for as long as somebody holds it; share() gives the one of
 // the process. By default libgomp's threads spin 300,000 times at each of the hundred barriers of a
-// picture before they sleep. If another process holds one of the processors, the thread that is
-// waited for does not run until the scheduler's time slice ends: pictures took 1.2 s instead of
-// 0.1. Its manual says (GOMP_SPINCOUNT) that with more OpenMP threads than processors it spins 100
-// times; so this holds a team of sleeping threads. OMP_WAIT_POLICY or GOMP_SPINCOUNT in the
-// environment are the user's choice and leave it empty; OpenMP libraries other than libgomp ignore
-// it.
+// picture before they sleep. If another process holds one of the processors, the spinning thread
+// keeps the thread that it waits for from running: see README.md for what that costs. libgomp's
+// manual says (GOMP_SPINCOUNT) that with more OpenMP threads than processors it spins 100 times; so
+// this holds a team of sleeping threads, one more than there are processors. It stays empty where
+// OMP_WAIT_POLICY or GOMP_SPINCOUNT is set (the user's choice), on machines of more than 64
+// processors and where no thread can be made. OpenMP libraries other than libgomp ignore it.
 class SleepingTeam {
  public:
   static std::shared_ptr<SleepingTeam> share();
@@ -45,6 +50,7 @@ class SleepingTeam {
  private:
   void sleep(int threads);
 
+  const pid_t owner_;  // threads do not survive a fork
   std::mutex mutex_;
   std::condition_variable end_;
   bool ending_ = false;

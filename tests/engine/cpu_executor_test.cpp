@@ -353,5 +353,19 @@ TEST(CpuExecutor, RefusesAPictureThatWindowsUseUp) {
   EXPECT_NE(executor.status().message().find("too small: a feature map would be empty"), std::string::npos);
 }
 
+// Sums of overlapping slices: every cut of one becomes a cut of all.
+TEST(CpuExecutor, RefusesGraphsThatShredTheirChannels) {
+  ModelBuilder b(Numbers::kReals);
+  const int wide = b.conv(0, 4096, {.kernel = 1});
+  std::vector<int> sums;
+  for (int64_t sum = 0; sum < 8; ++sum) {
+    std::vector<int> parts;
+    for (int64_t i = 0; i < 50; ++i) parts.push_back(b.slice(wide, sum * 61 + i * 7, 3000));
+    sums.push_back(b.add(parts));
+  }
+  const auto executor = create_executor(b.finish(sums), Device::kCpu, {.height = 8, .width = 8});
+  EXPECT_EQ(executor.status().code(), StatusCode::kResourceExhausted);
+}
+
 }  // namespace
 }  // namespace yolocu

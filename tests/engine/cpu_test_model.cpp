@@ -113,8 +113,13 @@ CpuRun run_cpu(const Model& model, int64_t height, int64_t width,
     ADD_FAILURE() << shapes.status().message() << library.status().message();
     return result;
   }
-  const cpu::CpuPlan plan =
+  const auto planned =
       cpu::make_cpu_plan(model.spec.graph, *shapes, height, width, cpu::OneDnn::preferred_block());
+  if (!planned.ok()) {
+    ADD_FAILURE() << planned.status().message();
+    return result;
+  }
+  const cpu::CpuPlan& plan = *planned;
   auto bound = cpu::bind_plan(plan, model, **library, 0);
   if (!bound.ok()) {
     ADD_FAILURE() << bound.status().message();

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/support/tiny_model.h"
@@ -151,6 +152,28 @@ TEST(Detector, OpenNamesTheFile) {
   const auto refused = Detector::open(present, {.classes = {9}});
   EXPECT_NE(refused.status().message().find(present), std::string::npos);
   EXPECT_FALSE(Detector::from_bytes({}, {}).ok());
+}
+
+// The score is objectness * class, here 1/2 for the second class and 1/4 for the first.
+TEST(Detector, AnchorHeadsScoreObjectnessTimesClass) {
+  const auto bytes = serialize_packed(*testing::tiny_anchor_model());
+  ASSERT_OK(bytes);
+  const std::vector<uint8_t> picture(8 * 8 * 3, 0);
+  for (const Device device : {Device::kReference, Device::kAuto}) {
+    auto detector = Detector::from_bytes(*bytes, {.device = device, .confidence = 0.4f});
+    ASSERT_OK(detector);
+    const auto found = detector->detect({picture.data(), 8, 8, 24});
+    ASSERT_OK(found);
+    ASSERT_EQ(found->size(), 16u);  // neighbours overlap by a third, less than 0.45
+    for (size_t i = 0; i < 16; ++i) {
+      const Detection& d = (*found)[i];
+      EXPECT_EQ(d.class_id, 1);
+      EXPECT_NEAR(d.score, 0.5, 1e-6);
+      const auto column = static_cast<float>(i % 4), row = static_cast<float>(i / 4);
+      EXPECT_NEAR(d.x1, std::max(0.0f, 2 * column - 1), 1e-5);
+      EXPECT_NEAR(d.y2, std::min(8.0f, 2 * row + 3), 1e-5);
+    }
+  }
 }
 
 }  // namespace
