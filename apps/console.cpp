@@ -9,9 +9,14 @@ namespace yolocu {
 
 std::string one_line(std::string_view text) {
   std::string line(text);
-  std::replace_if(
-      line.begin(), line.end(),
-      [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; }, '?');
+  for (size_t i = 0; i < line.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(line[i]);
+    if (byte < ' ' || byte == 0x7F) line[i] = '?';
+    // U+0080 to U+009F: control characters too, such as CSI.
+    const bool is_control = byte == 0xC2 && i + 1 < line.size() &&
+                            (static_cast<unsigned char>(line[i + 1]) & 0xE0) == 0x80;
+    if (is_control) line.replace(i, 2, "?");
+  }
   return line;
 }
 

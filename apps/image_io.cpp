@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "apps/jpeg_segments.h"
+#include "apps/stb_limits.h"
 #include "engine/base/str_cat.h"
 #include "weights/format/file_io.h"
 
@@ -20,6 +21,12 @@ constexpr int kJpegQuality = 92;           // from 91 on stb keeps the chroma at
 constexpr int64_t kMaxJpegExtent = 65535;  // 16-bit fields
 
 enum class Format : uint8_t { kPng, kJpeg };
+
+// 16-bit RGBA is 8 bytes a pixel, and stb doubles a buffer that is full; tables and padding of small
+// pictures on top.
+size_t max_decoder_bytes(int64_t pixels) {
+  return (size_t{64} << 20) + 16 * static_cast<size_t>(pixels);
+}
 
 Status not_decodable(const std::string& reason) {
   return corrupt("not a picture this program can read (JPEG, PNG, BMP, GIF): " + reason);
@@ -105,6 +112,7 @@ Result<Image> decode_image(std::span<const std::byte> file) {
   const auto* data = reinterpret_cast<const stbi_uc*>(file.data());
   const auto size = static_cast<int>(file.size());
   int width = 0, height = 0, stored_channels = 0;
+  limit_stb_allocations(max_decoder_bytes(0));
   if (stbi_info_from_memory(data, size, &width, &height, &stored_channels) == 0) {
     return not_decodable(stb_reason());
   }
@@ -113,6 +121,7 @@ Result<Image> decode_image(std::span<const std::byte> file) {
     return resource_exhausted(str_cat("picture of ", width, "x", height, " pixels, at most ",
                                       kMaxImagePixels, " are read"));
   }
+  limit_stb_allocations(max_decoder_bytes(int64_t{width} * height));
   const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
       stbi_load_from_memory(data, size, &width, &height, &stored_channels, kChannels),
       stbi_image_free);

@@ -1,19 +1,30 @@
 // The one place where stb's single-header libraries are compiled. image_io.cpp uses them.
 #include <cstdlib>
 
+#include "apps/stb_limits.h"
+
+namespace yolocu {
 namespace {
 
-// Foreign bytes decide how much stb allocates: a small compressed stream can ask for any amount.
-// Twice the largest picture of 16-bit RGBA (see kMaxImagePixels) never happens honestly.
-constexpr size_t kMaxAllocationBytes = size_t{1} << 32;
+thread_local size_t max_allocation_bytes = 0;
+
+}  // namespace
+
+void limit_stb_allocations(size_t bytes) {
+  max_allocation_bytes = bytes;
+}
+
+}  // namespace yolocu
+
+namespace {
 
 // Zeroed: for a JPEG file that uses a table it has not defined, this stb reads its memory as it is.
 void* limited_malloc(size_t size) {
-  return size <= kMaxAllocationBytes ? std::calloc(1, size) : nullptr;
+  return size <= yolocu::max_allocation_bytes ? std::calloc(1, size) : nullptr;
 }
 
 void* limited_realloc(void* old, size_t size) {
-  return size <= kMaxAllocationBytes ? std::realloc(old, size) : nullptr;
+  return size <= yolocu::max_allocation_bytes ? std::realloc(old, size) : nullptr;
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ NamedKernel<Params...> named_kernel(std::string_view name, void (*function)(Para
   return {name, function, site};
 }
 
-// What CUDA allows on every device since sm_80, whatever the kernel: 1..2^31-1 blocks in x and
+// The most that any device since sm_80 allows, whatever the kernel: 1..2^31-1 blocks in x and
 // 1..65535 in y and z, at most 1024 threads (64 in z), at most 227 KiB of shared memory.
 // kInvalidArgument names the kernel, the extent and its limit. Devices with less shared memory
 // refuse at the launch.
