@@ -1,89 +1,16 @@
-// The program as its users meet it: exit codes, streams, files.
+// The program as its users meet it: exit codes, streams, files; and `detect`.
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "apps/embedded_model.h"
-#include "apps/image_io.h"
-#include "apps/npy.h"
-#include "tests/apps/program.h"
-#include "tests/support/test_support.h"
+#include "tests/apps/cli_fixture.h"
 
 namespace yolocu {
 namespace {
 
 using nlohmann::json;
-using testing::ProgramResult;
-using testing::run_yolocu;
-using testing::TempDir;
-using Words = std::vector<std::string>;
-
-int64_t line_count(const std::string& text) {
-  return std::count(text.begin(), text.end(), '\n');
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-std::string command_text(const Words& words) {
-  std::string text = "yolocu";
-  for (const std::string& word : words) text += " " + word;
-  return text;
-}
-
-// One line on stderr that begins as all errors do, nothing on stdout.
-void expect_one_line_error(const Words& words, int exit_code, const Words& parts) {
-  const ProgramResult result = run_yolocu(words);
-  EXPECT_EQ(result.exit_code, exit_code) << command_text(words) << "\n" << result.err;
-  EXPECT_EQ(result.out, "") << command_text(words);
-  EXPECT_EQ(line_count(result.err), 1) << command_text(words) << "\n" << result.err;
-  EXPECT_EQ(result.err.rfind("yolocu", 0), 0u) << result.err;
-  for (const std::string& part : parts) {
-    EXPECT_TRUE(contains(result.err, part)) << "no '" << part << "' in: " << result.err;
-  }
-}
-
-std::string sample() {
-  return testing::source_dir() + "/weights/demo/sample.jpg";
-}
-
-class CliTest : public ::testing::Test {
- protected:
-  std::string file(const std::string& name) const { return folder_.file(name); }
-
-  std::string text_file(const std::string& name, const std::string& text) const {
-    testing::write_bytes(file(name), std::as_bytes(std::span(text)));
-    return file(name);
-  }
-
-  // A picture without objects.
-  std::string grey_picture(const std::string& name) const {
-    std::filesystem::create_directories(std::filesystem::path(file(name)).parent_path());
-    const Image image{std::vector<uint8_t>(64 * 48 * 3, 128), 64, 48};
-    EXPECT_TRUE(write_image(file(name), image).ok());
-    return file(name);
-  }
-
-  std::string model_file() const {
-    testing::write_bytes(file("model.yolocu"), embedded_model());
-    return file("model.yolocu");
-  }
-
-  std::string tensor(const std::string& name, const std::vector<int64_t>& shape) const {
-    size_t count = 1;
-    for (const int64_t extent : shape) count *= static_cast<size_t>(extent);
-    std::vector<float> values = testing::random_floats(count, 7);
-    for (float& value : values) value = (value + 1) / 2;
-    EXPECT_TRUE(write_npy(file(name), shape, values).ok());
-    return file(name);
-  }
-
-  TempDir folder_;
-};
+using namespace testing;  // NOLINT: the fixture and its helpers
 
 TEST_F(CliTest, HelpAndVersion) {
   const ProgramResult help = run_yolocu({"--help"});
@@ -314,78 +241,6 @@ TEST_F(CliTest, OptionsOfDetectHaveTheirEffect) {
   EXPECT_GE(detections({"--iou", "1", "--conf", "0.1"}).size(), all.size());
   EXPECT_NE(detections({"--size", "416x320"}), all);
   EXPECT_EQ(detections({"--model", model_file()}), all);
-}
-
-TEST_F(CliTest, InfoShowsTheEmbeddedModelAndFiles) {
-  const ProgramResult embedded = run_yolocu({"info"});
-  ASSERT_EQ(embedded.exit_code, 0) << embedded.err;
-  for (const char* part : {"embedded model", "qr_code", "parameters", "GFLOPs at 640x640",
-                           "checksum ok", "multiple of 32"}) {
-    EXPECT_TRUE(contains(embedded.out, part)) << part << "\n" << embedded.out;
-  }
-  const ProgramResult layers = run_yolocu({"info", model_file(), "--layers", "--size", "320x640"});
-  ASSERT_EQ(layers.exit_code, 0) << layers.err;
-  EXPECT_TRUE(contains(layers.out, "320x640")) << layers.out;
-  EXPECT_TRUE(contains(layers.out, "640x320x3")) << "height first in shapes\n" << layers.out;
-  EXPECT_TRUE(contains(layers.out, "decode_dfl")) << layers.out;
-  EXPECT_GT(line_count(layers.out), line_count(embedded.out) + 50);
-}
-
-TEST_F(CliTest, RunWritesPredictions) {
-  const std::string x = tensor("x.npy", {2, 3, 64, 96}), model = model_file();
-  std::vector<NpyArray> outputs;
-  for (const char* device : {"auto", "reference"}) {
-    const std::string y = file(std::string(device) + ".npy");
-    const ProgramResult result =
-        run_yolocu({"run", model, "--input", x, "--output", y, "--device", device});
-    ASSERT_EQ(result.exit_code, 0) << result.err;
-    EXPECT_TRUE(contains(result.out, "[2,126,10]")) << result.out;
-    auto array = read_npy(y);
-    ASSERT_OK(array);
-    outputs.push_back(std::move(*array));
-  }
-  // Strides 8, 16 and 32: 8*12 + 4*6 + 2*3 anchors; 6 classes.
-  EXPECT_EQ(outputs[0].shape, (std::vector<int64_t>{2, 126, 10}));
-  EXPECT_TRUE(testing::all_close(outputs[0].values, outputs[1].values, 1e-2, 1e-4));
-}
-
-TEST_F(CliTest, RunRefusesTensorsThatDoNotFit) {
-  const std::string model = model_file();
-  const auto expect_refused = [&](const std::vector<int64_t>& shape, const Words& parts) {
-    const std::string x = tensor("x.npy", shape);
-    Words expected = {x};
-    expected.insert(expected.end(), parts.begin(), parts.end());
-    expect_one_line_error({"run", model, "--input", x, "--output", file("y.npy")}, 1, expected);
-  };
-  expect_refused({3, 64, 64}, {"[B,3,H,W]", "[3,64,64]"});
-  expect_refused({1, 64, 64, 3}, {"[B,3,H,W]", "[1,64,64,3]"});
-  expect_refused({0, 3, 64, 64}, {"[0,3,64,64]"});
-  expect_refused({1, 3, 64, 100}, {"96", "128"});
-  EXPECT_FALSE(testing::file_exists(file("y.npy")));
-}
-
-TEST_F(CliTest, ConvertsCheckpointsAndOnlyThose) {
-  YOLOCU_REQUIRE_SHARED("demo/codes-nano.pt");
-  const std::string checkpoint = testing::shared_dir() + "/demo/codes-nano.pt";
-  const std::string packed = file("codes.yolocu");
-  const ProgramResult result = run_yolocu({"convert", checkpoint, "-o", packed});
-  ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_EQ(line_count(result.out), 1) << result.out;
-  for (const char* part : {"6 classes", "F16", "parameters", "folded"}) {
-    EXPECT_TRUE(contains(result.out, part)) << result.out;
-  }
-  const ProgramResult info = run_yolocu({"info", packed});
-  EXPECT_TRUE(contains(info.out, "codes-nano.pt")) << info.out;
-
-  ASSERT_EQ(run_yolocu({"convert", checkpoint, "-o", file("32.bin"), "--dtype", "fp32"}).exit_code,
-            0);
-  EXPECT_TRUE(contains(run_yolocu({"info", file("32.bin")}).out, "F32"));
-  expect_one_line_error({"convert", packed, "-o", file("again.yolocu")}, 1, {packed, "packed"});
-  std::filesystem::copy_file(checkpoint, file("copy.pt"));
-  const auto before = testing::read_bytes(file("copy.pt"));
-  expect_one_line_error({"convert", file("copy.pt"), "-o", file("copy.pt")}, 1,
-                        {"replace the checkpoint"});
-  EXPECT_EQ(testing::read_bytes(file("copy.pt")), before);
 }
 
 }  // namespace

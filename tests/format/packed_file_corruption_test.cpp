@@ -3,7 +3,7 @@
 
 #include "engine/base/str_cat.h"
 #include "tests/format/packed_bytes.h"
-#include "tests/format/tiny_model.h"
+#include "tests/format/small_model.h"
 #include "tests/support/test_support.h"
 #include "weights/format/packed_file.h"
 
@@ -33,7 +33,7 @@ void expect_refused(std::span<const std::byte> bytes, const std::string& message
 }
 
 TEST(PackedCorruption, TruncationAtEveryByteSaysSo) {
-  const Bytes bytes = packed(testing::tiny_model());
+  const Bytes bytes = packed(testing::small_model());
   for (size_t size = 0; size < bytes.size(); ++size) {
     const Status status = open_status(std::span(bytes).first(size));
     ASSERT_EQ(status.code(), StatusCode::kCorrupt) << size;
@@ -45,7 +45,7 @@ TEST(PackedCorruption, TruncationAtEveryByteSaysSo) {
 }
 
 TEST(PackedCorruption, ABitFlipAtEveryByteIsRefused) {
-  Bytes bytes = packed(testing::tiny_model());
+  Bytes bytes = packed(testing::small_model());
   size_t proven = 0;
   for (size_t i = 0; i < bytes.size(); ++i) {
     const std::byte bit{static_cast<uint8_t>(1u << (i % 8))};
@@ -60,7 +60,7 @@ TEST(PackedCorruption, ABitFlipAtEveryByteIsRefused) {
 }
 
 TEST(PackedCorruption, EveryBitOfTheFirstBytesAndOfTheDataIsCovered) {
-  Bytes bytes = packed(testing::tiny_model());
+  Bytes bytes = packed(testing::small_model());
   const size_t data_begin = 8 + testing::header_length(bytes);
   for (size_t i = 0; i < bytes.size(); i = i == 127 ? data_begin : i + 1) {
     for (unsigned bit = 0; bit < 8; ++bit) {
@@ -77,7 +77,7 @@ TEST(PackedCorruption, EveryBitOfTheFirstBytesAndOfTheDataIsCovered) {
 }
 
 TEST(PackedCorruption, BytesAfterTheEndAreRefused) {
-  Bytes bytes = packed(testing::tiny_model());
+  Bytes bytes = packed(testing::small_model());
   bytes.push_back(std::byte{0});
   testing::seal(bytes);
   expect_refused(bytes, str_cat("bytes after the last tensor: expected ", bytes.size() - 1,
@@ -85,7 +85,7 @@ TEST(PackedCorruption, BytesAfterTheEndAreRefused) {
 }
 
 TEST(PackedCorruption, OversizedHeaderLength) {
-  Bytes bytes = packed(testing::tiny_model());
+  Bytes bytes = packed(testing::small_model());
   bytes[7] = std::byte{0xFF};
   expect_refused(bytes, "header length: expected 2 to 100000000 bytes, got 18374686479671");
   bytes[7] = std::byte{0};
@@ -94,7 +94,7 @@ TEST(PackedCorruption, OversizedHeaderLength) {
 }
 
 TEST(PackedCorruption, EditingHelperKeepsAFileValid) {
-  const Bytes bytes = packed(testing::tiny_model());
+  const Bytes bytes = packed(testing::small_model());
   const Status status = open_status(testing::edited(bytes, "\"tiny\"", "\"another name\""));
   EXPECT_TRUE(status.ok()) << status.message();
 }
@@ -133,12 +133,12 @@ TEST(PackedCorruption, Metadata) {
        "header: duplicate key 'yolocu.format_version'"},
       {R"("__metadata__")", R"("__metadata__":{},"__metadata__")", "duplicate key '__metadata__'"},
   };
-  check_edits(testing::tiny_model(), edits);
+  check_edits(testing::small_model(), edits);
 }
 
 TEST(PackedCorruption, ANewerVersionWithTypesOfItsOwnIsCalledNewer) {
   const Bytes newer =
-      testing::edited(packed(testing::tiny_model()), R"(version":"1")", R"(version":"2")");
+      testing::edited(packed(testing::small_model()), R"(version":"1")", R"(version":"2")");
   expect_refused(testing::edited(newer, R"("dtype":"F32")", R"("dtype":"F4")"),
                  "format version 2 is newer", StatusCode::kUnsupported);
 }
@@ -185,11 +185,11 @@ TEST(PackedCorruption, ModelDocument) {
       {"\"sha256\":\"aaa", "\"sha256\":\"AAA", "source SHA-256: expected 64 lower-case hex digits"},
       {R"("architecture")", R"("colour":1,"architecture")", "unknown field 'colour'"},
   };
-  check_edits(testing::tiny_model(), edits);
+  check_edits(testing::small_model(), edits);
 }
 
 TEST(PackedCorruption, MessagesOfTheDocumentSayWhereTheyCameFrom) {
-  expect_refused(testing::edited(packed(testing::tiny_model()), R"("op":"conv")", R"("op":"x")"),
+  expect_refused(testing::edited(packed(testing::small_model()), R"("op":"conv")", R"("op":"x")"),
                  "yolocu.model: node 1", StatusCode::kUnsupported);
 }
 
@@ -206,7 +206,7 @@ TEST(PackedCorruption, AnchorAttributes) {
 
 TEST(PackedCorruption, DeepNestingIsRefusedAtOnce) {
   const std::string deep(100'000, '[');
-  const Bytes bytes = packed(testing::tiny_model());
+  const Bytes bytes = packed(testing::small_model());
   expect_refused(testing::edited(bytes, R"("strides":[2.0])", "\"strides\":" + deep),
                  "JSON nested deeper than 16");
   expect_refused(testing::edited(bytes, R"("__metadata__")", "\"x\":" + deep + ",\"__metadata__\""),
@@ -225,12 +225,12 @@ TEST(PackedCorruption, TensorsOfTheContainer) {
        "tensor 'stem.w': expected [4,3,3,3] F16 or F32, got nothing"},
       {R"("pad.0":{)", R"("extra":{)", "tensor 'extra' begins at byte"},
   };
-  check_edits(testing::tiny_model(), edits);
+  check_edits(testing::small_model(), edits);
 }
 
 TEST(PackedWriter, RefusesWhatItCouldNotReadBack) {
   const auto message_after = [](auto change) {
-    Model model = testing::tiny_model();
+    Model model = testing::small_model();
     change(model);
     return serialize_packed(model).status().message();
   };

@@ -10,7 +10,7 @@
 
 #include "engine/base/str_cat.h"
 #include "tests/format/packed_bytes.h"
-#include "tests/format/tiny_model.h"
+#include "tests/format/small_model.h"
 #include "tests/support/test_support.h"
 
 namespace yolocu {
@@ -184,7 +184,7 @@ TEST_P(RoundTrip, AnIndependentReaderFindsEveryTensor) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, RoundTrip,
-                         ::testing::Values(&testing::tiny_model, &testing::every_op_model));
+                         ::testing::Values(&testing::small_model, &testing::every_op_model));
 
 TEST(PackedFile, ModelDocumentIsAsSpecified) {
   const std::string header = testing::header_of(packed(testing::every_op_model()));
@@ -216,7 +216,7 @@ TEST(PackedFile, TensorsFollowTheGraphThenTheirNames) {
 }
 
 TEST(PackedFile, ChecksumIsTheCrc32OfTheFileWithItsDigitsZeroed) {
-  Bytes bytes = packed(testing::tiny_model());
+  Bytes bytes = packed(testing::small_model());
   const Bytes original = bytes;
   testing::seal(bytes);  // a bitwise CRC of the test's own
   EXPECT_EQ(bytes, original);
@@ -237,7 +237,7 @@ TEST(PackedFile, PythonOfTheSpecificationVerifiesTheChecksum) {
   const size_t begin = page.find("```python\n") + 10;
   const std::string program = page.substr(begin, page.find("```", begin) - begin);
   const testing::TempDir folder;
-  Bytes bytes = packed(testing::tiny_model());
+  Bytes bytes = packed(testing::small_model());
   testing::write_bytes(folder.file("model"), bytes);
   EXPECT_EQ(run_python(program, folder.file("model")), 0);
   bytes.back() ^= std::byte{1};
@@ -248,7 +248,7 @@ TEST(PackedFile, PythonOfTheSpecificationVerifiesTheChecksum) {
 TEST(PackedFile, TheSafetensorsPackageOpensIt) {
   if (run_python("import safetensors.numpy", "") != 0) GTEST_SKIP() << "no safetensors package";
   const testing::TempDir folder;
-  ASSERT_OK(write_packed_file(testing::tiny_model(), folder.file("model")));
+  ASSERT_OK(write_packed_file(testing::small_model(), folder.file("model")));
   EXPECT_EQ(run_python("import sys, safetensors.numpy\n"
                        "tensors = safetensors.numpy.load_file(sys.argv[1])\n"
                        "assert tensors['stem.w'].shape == (4, 3, 3, 3)\n"
@@ -258,7 +258,7 @@ TEST(PackedFile, TheSafetensorsPackageOpensIt) {
 }
 
 TEST(PackedFile, IsRecognisedByContent) {
-  const Bytes bytes = packed(testing::tiny_model());
+  const Bytes bytes = packed(testing::small_model());
   EXPECT_TRUE(looks_like_packed_file(bytes));
   EXPECT_TRUE(
       looks_like_packed_file(testing::edited(bytes, R"(version":"1")", R"(version":"999")")));

@@ -42,4 +42,27 @@ std::shared_ptr<const Model> tiny_model() {
   return model;
 }
 
+std::shared_ptr<const Model> tiny_anchor_model() {
+  struct Head {
+    std::vector<float> weight = std::vector<float>(7 * 2 * 2 * 3, 0.0f);
+    std::vector<float> bias = {0, 0, 0, 0, 0, 0, 100};
+  };
+  const auto head = std::make_shared<Head>();
+  auto model = std::make_shared<Model>();
+  model->storage = head;
+  model->tensors["head.weight"] = view({7, 2, 2, 3}, head->weight);
+  model->tensors["head.bias"] = view({7}, head->bias);
+  model->spec.architecture = "tiny-anchor";
+  model->spec.class_names = {"first", "second"};
+  model->spec.input_size = 8;
+  const ConvOp conv{.out_channels = 7, .kernel = 2, .stride = 2, .weight = "head.weight",
+                    .bias = "head.bias"};
+  model->spec.graph.nodes = {
+      {"input", {}, InputOp{}},
+      {"head", {0}, conv},
+      {"decode", {1}, DecodeAnchorOp{.classes = 2, .strides = {2}, .anchors = {{4, 4}}}},
+  };
+  return model;
+}
+
 }  // namespace yolocu::testing

@@ -12,4 +12,8 @@ namespace yolocu::testing {
 // box: 8 zero logits (2 bins a side); class: 1 + stem[k] for 2 classes.
 std::shared_ptr<const Model> tiny_model();
 
+// The same picture with a YOLOv7 head that ignores it: one anchor of 4x4 pixels a cell of 2x2, two
+// classes; every cell predicts itself at twice its size, objectness 1/2, classes 1/2 and 1.
+std::shared_ptr<const Model> tiny_anchor_model();
+
 }  // namespace yolocu::testing

@@ -29,7 +29,7 @@ inline Model with_tensors(
 }
 
 // Stem 3 -> 4 channels, stride 2, then one-level heads: 1 bin, 2 classes. About 2 KB as a file.
-inline Model tiny_model() {
+inline Model small_model() {
   ModelSpec spec;
   spec.graph.nodes = {{"images", {}, InputOp{}},
                       {"stem",
@@ -56,7 +56,7 @@ inline Model tiny_model() {
                                         {"cls.b", {DType::kF32, {2}}}});
 }
 
-// The ops that tiny_model lacks, an anchor head, an unnamed tensor, a weight used twice.
+// The ops that small_model lacks, an anchor head, an unnamed tensor, a weight used twice.
 inline Model every_op_model() {
   const ConvOp twin{.out_channels = 12,
                     .kernel = 3,
