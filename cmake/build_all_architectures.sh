@@ -12,6 +12,13 @@ if (($#)); then
 fi
 list=$(IFS=';' && echo "${architectures[*]}")
 
+nvcc=${CUDACXX:-$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)}
+version=$("$nvcc" --version 2>/dev/null | sed -n 's/.*release \([0-9.]*\).*/\1/p')
+if [[ -z $version ]] || [[ $(printf '12.8\n%s\n' "$version" | sort -V | head -n 1) != 12.8 ]]; then
+  echo "error: needs nvcc 12.8 or later, found ${version:-none}" >&2
+  exit 1
+fi
+
 echo "==> compiling the kernels for sm_${list//;/, sm_}"
 cmake -S . -B build/all-architectures -G Ninja -DCMAKE_BUILD_TYPE=Release -DYOLOCU_CUDA=ON \
   -DYOLOCU_BUILD_TESTS=OFF -DYOLOCU_BUILD_BENCH=OFF -DYOLOCU_WARNINGS_AS_ERRORS=ON \

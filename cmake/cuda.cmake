@@ -6,7 +6,8 @@ include(CheckLanguage)
 set(YOLOCU_CUDA_MINIMUM 12.0)
 set(YOLOCU_HAS_CUDA OFF)
 
-# yolocu_nvcc_version(OUT): "13.0" of the nvcc that will be used, "" if there is none. Tells a
+# yolocu_nvcc_version(OUT): "13.0" of the nvcc that will be used (its path: YOLOCU_NVCC_PROGRAM), ""
+# if there is none. Tells a
 # toolkit that is too old before CMake's own checks fail with a message about flags.
 function(yolocu_nvcc_version out)
   set(${out} "" PARENT_SCOPE)
@@ -25,7 +26,7 @@ function(yolocu_nvcc_version out)
   execute_process(COMMAND ${nvcc} --version OUTPUT_VARIABLE text ERROR_QUIET)
   if(text MATCHES "release ([0-9]+\\.[0-9]+)")
     set(${out} ${CMAKE_MATCH_1} PARENT_SCOPE)
-    set(CMAKE_CUDA_COMPILER ${nvcc} CACHE FILEPATH "CUDA compiler")
+    set(YOLOCU_NVCC_PROGRAM ${nvcc} PARENT_SCOPE)
   endif()
 endfunction()
 
@@ -52,6 +53,10 @@ else()
     # instructions have no such PTX.
     if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
       set(CMAKE_CUDA_ARCHITECTURES 80 90a)
+    endif()
+    # Tries the compiler, unless CMAKE_CUDA_COMPILER names one: then that is taken at its word.
+    if(NOT DEFINED CMAKE_CUDA_COMPILER)
+      set(ENV{CUDACXX} ${YOLOCU_NVCC_PROGRAM})
     endif()
     check_language(CUDA)
     if(CMAKE_CUDA_COMPILER)

@@ -18,7 +18,8 @@ if(NOT YOLOCU_ONEDNN STREQUAL "OFF")
   if(OneDNN_FOUND)
     set(YOLOCU_HAS_ONEDNN ON)
     # oneDNN's threads are OpenMP's; our own loops share them.
-    find_package(OpenMP REQUIRED COMPONENTS CXX)
+    find_package(OpenMP QUIET COMPONENTS CXX)
+    yolocu_require(OpenMP_CXX_FOUND g++ "OpenMP of the C++ compiler (threads of the CPU device)")
   elseif(YOLOCU_ONEDNN STREQUAL "ON")
     yolocu_require(OneDNN_FOUND libdnnl-dev
       "oneDNN (fast CPU device; -DYOLOCU_ONEDNN=OFF does without)")
@@ -40,6 +41,8 @@ find_package(ZLIB QUIET)
 yolocu_require(ZLIB_FOUND zlib1g-dev "zlib (checksum of the packed file)")
 find_package(OpenSSL QUIET COMPONENTS Crypto)
 yolocu_require(OPENSSL_FOUND libssl-dev "OpenSSL's libcrypto (SHA-256 of checkpoints)")
+find_package(Boost QUIET COMPONENTS context)
+yolocu_require(Boost_FOUND libboost-context-dev "Boost.Context (fibers of the emulated kernels)")
 find_package(CLI11 QUIET)
 yolocu_require(CLI11_FOUND libcli11-dev "CLI11 (command line)")
 

@@ -52,15 +52,16 @@ int64_t end_padding(int64_t in, int64_t out, int64_t kernel, int64_t stride, int
   return (out - 1) * stride + kernel - in - padding;
 }
 
+// weight_tag: Tag::any lets oneDNN choose.
 dnnl::convolution_forward::primitive_desc conv_primitive(const dnnl::engine& engine,
-                                                         const ConvProblem& p) {
+                                                         const ConvProblem& p, Tag weight_tag) {
   const bool pixels = p.source == SourceOrder::kPixels;
   const memory::desc source({1, p.in_channels, p.in_height, p.in_width}, kF32,
                             feature_map_tag(p.source));
   // One block of channels is the same bytes as NHWC, and oneDNN does not mix the two orders.
   const memory::desc destination({1, p.out_channels, p.out_height, p.out_width}, kF32,
                                  pixels ? Tag::nhwc : feature_map_tag(SourceOrder::kBlocked));
-  const memory::desc weights(weight_dims(p), kF32, Tag::any);
+  const memory::desc weights(weight_dims(p), kF32, weight_tag);
   const memory::desc bias({p.out_channels}, kF32, Tag::x);
   const Dims strides = {p.stride, p.stride};
   const Dims begin = {p.padding, p.padding};
@@ -161,14 +162,17 @@ Status from_exception(const dnnl::error& error) {
   return unavailable(str_cat("oneDNN: ", what, " (status ", static_cast<int>(error.status), ")"));
 }
 
-Result<std::shared_ptr<const Kernel>> make_convolution(const dnnl::engine& engine,
-                                                       const ConvProblem& problem) {
+// A convolution whose weights have the order `tag`; kUnsupported if that is one that we cannot
+// write.
+Result<std::shared_ptr<const Kernel>> make_convolution_with(const dnnl::engine& engine,
+                                                            const ConvProblem& problem, Tag tag) {
   try {
-    const auto description = conv_primitive(engine, problem);
+    const auto description = conv_primitive(engine, problem, tag);
     YOLOCU_ASSIGN_OR_RETURN(auto kernel, make_kernel(description));
     const auto order = find_weight_order(problem, description.weights_desc());
-    if (!order)
+    if (!order) {
       return unsupported(str_cat(kernel->implementation, " wants an unknown weight order"));
+    }
     kernel->weights = description.weights_desc();
     kernel->bias = description.bias_desc();
     kernel->weight_order = *order;
@@ -178,6 +182,19 @@ Result<std::shared_ptr<const Kernel>> make_convolution(const dnnl::engine& engin
   } catch (const dnnl::error& error) {
     return from_exception(error);
   }
+}
+
+// With the order that oneDNN prefers, or if another version prefers one that we do not know, with
+// the first of ours that it has a kernel for.
+Result<std::shared_ptr<const Kernel>> make_convolution(const dnnl::engine& engine,
+                                                       const ConvProblem& problem) {
+  auto kernel = make_convolution_with(engine, problem, Tag::any);
+  if (kernel.ok() || kernel.status().code() != StatusCode::kUnsupported) return kernel;
+  for (const NamedOrder& known : known_orders(problem)) {
+    auto other = make_convolution_with(engine, problem, known.tag);
+    if (other.ok()) return other;
+  }
+  return kernel;
 }
 
 Result<std::shared_ptr<const Kernel>> make_pooling(const dnnl::engine& engine,
