@@ -1,8 +1,9 @@
 // The graph IR: what is stored in a packed file, planned by the engine, printed and tested.
 //
 // Static single assignment: node i produces value i, its inputs are smaller numbers, so the order
-// of `nodes` is an order of execution. Node 0 is the input picture. Activations are NHWC. Shapes are
-// symbolic in batch, height and width; one graph serves every size that is a multiple of stride().
+// of `nodes` is an order of execution. Node 0 is the input picture. Activations are NHWC. Shapes
+// are symbolic in batch, height and width; one graph serves every size that is a multiple of
+// stride().
 #pragma once
 
 #include <cstdint>
@@ -24,8 +25,8 @@ struct InputOp {
   int64_t channels = 3;
 };
 
-// y[n,p,q,k] = act(bias[k] + sum_{r,s,c} x[n, p*stride+r-padding, q*stride+s-padding, c] w[k,r,s,c])
-// with zero padding; for groups > 1, c runs over the input channels of k's group.
+// y[n,p,q,k] = act(bias[k] + sum_{r,s,c} x[n, p*stride+r-padding, q*stride+s-padding, c]
+// w[k,r,s,c]) with zero padding; for groups > 1, c runs over the input channels of k's group.
 // weight [K,R,S,C/groups] (OHWI), bias [K] f32, both named tensors of the model.
 struct ConvOp {
   int64_t out_channels = 0;
@@ -85,8 +86,8 @@ struct DecodeDflOp {
 
 // YOLOv7 heads. Inputs: one [N,h,w, A*(5+classes)] a level, A anchors. With s = sigmoid(logit):
 // centre = (2 s_xy - 0.5 + cell) * stride, size = (2 s_wh)^2 * anchor.
-// Output [N, anchors, 5 + classes] f32: cx cy w h, objectness, class probabilities (not multiplied);
-// order: level, anchor, row, column.
+// Output [N, anchors, 5 + classes] f32: cx cy w h, objectness, class probabilities (not
+// multiplied); order: level, anchor, row, column.
 struct DecodeAnchorOp {
   int64_t classes = 0;
   std::vector<float> strides = {};  // one a level
@@ -102,8 +103,8 @@ using Op = std::variant<InputOp, ConvOp, MaxPoolOp, AvgPoolOp, UpsampleOp, Conca
 std::string_view op_name(const Op& op);
 
 struct Node {
-  std::string name;          // where it came from: "model.2.cv1"
-  std::vector<int> inputs;   // values, each smaller than the node's own number
+  std::string name;         // where it came from: "model.2.cv1"
+  std::vector<int> inputs;  // values, each smaller than the node's own number
   Op op;
 };
 
@@ -135,6 +136,7 @@ struct ValueShape {
 Result<ValueShape> infer_shape(const Op& op, std::span<const ValueShape> operands);
 
 constexpr int64_t kMaxNodes = 65536;
+constexpr int64_t kMaxTotalStride = 1024;
 
 // Checks the whole graph (operand numbers and counts, attribute ranges, channel sums, matching
 // extents, one input first, one decode last) and returns every value's shape.

@@ -29,8 +29,8 @@ struct ModelSpec {
   std::vector<std::string> class_names;  // one a class of the decode op, UTF-8
   int64_t input_size = 640;              // default H = W; a multiple of graph_stride()
   LetterboxPolicy letterbox;
-  std::string source_name;               // file name (no folder) of the checkpoint, for people
-  std::string source_sha256;             // 64 lower-case hex digits, or empty
+  std::string source_name;    // file name (no folder) of the checkpoint, for people
+  std::string source_sha256;  // 64 lower-case hex digits, or empty
 };
 
 // A dense row-major tensor; the bytes belong to the Model.

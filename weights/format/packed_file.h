@@ -33,5 +33,4 @@ Result<std::vector<std::byte>> serialize_packed(const Model& model);
 // serialize_packed to a file, by the rules of write_file (file_io.h).
 Status write_packed_file(const Model& model, const std::string& path);
 
-
 }  // namespace yolocu

@@ -111,7 +111,9 @@ Result<json> parse_json(std::string_view text) {
   }
 }
 
-std::string quote_name(std::string_view name) { return "'" + printable(name) + "'"; }
+std::string quote_name(std::string_view name) {
+  return "'" + printable(name) + "'";
+}
 
 Result<std::string> json_string(const std::string& text) {
   if (!is_utf8(text)) return invalid_argument(quote_name(text) + " is not UTF-8");

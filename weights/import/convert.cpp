@@ -60,8 +60,9 @@ Result<ConvertedModel> convert_bytes(std::span<const std::byte> bytes,
   }
   if (looks_like_packed_file(bytes)) return invalid_argument("this is a packed model already");
   if (parse_safetensors(bytes).ok()) {
-    return unsupported("a safetensors file holds tensors without the modules that say how they are "
-                       "connected; convert the .pt file that the training code wrote");
+    return unsupported(
+        "a safetensors file holds tensors without the modules that say how they are "
+        "connected; convert the .pt file that the training code wrote");
   }
   YOLOCU_ASSIGN_OR_RETURN(Checkpoint checkpoint, read_torch_checkpoint(bytes));
   if (checkpoint.dialect != Dialect::kYolov9) {

@@ -18,10 +18,10 @@ struct ConvertOptions {
 
 // What conversion did, for `yolocu convert` to print.
 struct ConvertReport {
-  std::string dialect;         // "yolov9"
+  std::string dialect;  // "yolov9"
   int64_t folded_batch_norms = 0;
   int64_t fused_rep_convs = 0;
-  int64_t dropped_nodes = 0;   // not needed by the main prediction
+  int64_t dropped_nodes = 0;  // not needed by the main prediction
 };
 
 struct ConvertedModel {

@@ -80,9 +80,15 @@ Result<int> GraphBuilder::add_conv(const std::string& name, int input, const Fol
   if (weight_elements_ > kMaxWeightElements) {
     return resource_exhausted(str_cat(name, ": more than ", kMaxWeightElements, " weights"));
   }
-  ConvOp op{.out_channels = conv.out_channels, .kernel = conv.kernel, .stride = conv.stride,
-            .padding = conv.padding, .groups = conv.groups, .activation = activation,
-            .negative_slope = negative_slope, .weight = name + ".weight", .bias = name + ".bias"};
+  ConvOp op{.out_channels = conv.out_channels,
+            .kernel = conv.kernel,
+            .stride = conv.stride,
+            .padding = conv.padding,
+            .groups = conv.groups,
+            .activation = activation,
+            .negative_slope = negative_slope,
+            .weight = name + ".weight",
+            .bias = name + ".bias"};
   if (tensors_.contains(op.weight)) return corrupt(str_cat(name, ": used twice"));
   tensors_[op.weight] = {conv_weight_shape(op, shape(input).channels), to_ohwi(conv), DType::kF32};
   tensors_[op.bias] = {{conv.out_channels}, conv.bias, DType::kF32};
@@ -123,8 +129,8 @@ Result<Model> GraphBuilder::finish(DType weight_dtype) && {
   int64_t total = 0;
   for (auto& [name, tensor] : tensors_) {
     tensor.dtype = tensor.shape.size() == 4 ? weight_dtype : DType::kF32;
-    total += round_up(static_cast<int64_t>(tensor.values.size()) * size_bytes(tensor.dtype),
-                      kAlignment);
+    total +=
+        round_up(static_cast<int64_t>(tensor.values.size()) * size_bytes(tensor.dtype), kAlignment);
   }
   // One buffer for all tensors, aligned by hand: new[] promises 16 bytes only.
   auto buffer = std::make_shared<std::vector<std::byte>>(static_cast<size_t>(total + kAlignment));

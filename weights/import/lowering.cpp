@@ -1,5 +1,6 @@
 #include "weights/import/lowering.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/base/str_cat.h"
@@ -13,6 +14,13 @@ Result<int> only(const Sources& inputs) {
   return inputs[0][0];
 }
 
+LoweringRule find_rule(std::span<const NamedRule> rules, std::string_view type_name) {
+  const auto found = std::find_if(rules.begin(), rules.end(), [&](const NamedRule& entry) {
+    return entry.type_name == type_name;
+  });
+  return found == rules.end() ? nullptr : found->rule;
+}
+
 Result<const Module*> require_child(const Module& module, std::string_view name) {
   const Module* child = module.child(name);
   if (child == nullptr) {
@@ -22,7 +30,8 @@ Result<const Module*> require_child(const Module& module, std::string_view name)
 }
 
 Result<Values> Lowering::lower(const Module& module, const Sources& inputs) {
-  LoweringRule rule = find_module_rule(module.type_name());
+  LoweringRule rule = find_torch_rule(module.type_name());
+  if (rule == nullptr) rule = find_block_rule(module.type_name());
   if (rule == nullptr) rule = find_head_rule(module.type_name());
   if (rule == nullptr) {
     return unsupported(str_cat("layer ", module.path, ": unknown module '", module.type, "'"));
@@ -56,8 +65,8 @@ Result<Values> Lowering::split(const std::string& name, int value,
     begin += count;
   }
   if (begin != builder.shape(value).channels) {
-    return corrupt(str_cat(name, ": splits ", begin, " of ", builder.shape(value).channels,
-                           " channels"));
+    return corrupt(
+        str_cat(name, ": splits ", begin, " of ", builder.shape(value).channels, " channels"));
   }
   return parts;
 }
@@ -72,7 +81,7 @@ namespace {
 
 // Values that layer `number` reads: `from` counts absolutely, or backwards if negative.
 Result<Sources> layer_inputs(const Lowering& lowering, const Module& layer,
-                            const std::vector<Values>& outputs) {
+                             const std::vector<Values>& outputs) {
   const auto from = layer.integers("f");
   if (!from || from->empty()) return corrupt("attribute 'f' (from) is missing");
   const auto number = static_cast<int64_t>(outputs.size());

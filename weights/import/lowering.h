@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,10 +45,19 @@ struct Lowering {
 // A rule lowers one kind of module.
 using LoweringRule = Result<Values> (*)(Lowering&, const Module&, const Sources&);
 
-// The rule for a class name such as "RepNCSPELAN4", or nullptr. Blocks and heads are found in
-// lowering_modules.cpp and lowering_heads.cpp.
-LoweringRule find_module_rule(std::string_view type_name);
+struct NamedRule {
+  std::string_view type_name;
+  LoweringRule rule;
+};
+
+// The rule for a class name such as "RepNCSPELAN4", or nullptr: modules of torch.nn
+// (lowering_torch.cpp), building blocks (lowering_modules.cpp), heads (lowering_heads.cpp).
+LoweringRule find_torch_rule(std::string_view type_name);
+LoweringRule find_block_rule(std::string_view type_name);
 LoweringRule find_head_rule(std::string_view type_name);
+
+// The rule of that name among `rules`, or nullptr.
+LoweringRule find_rule(std::span<const NamedRule> rules, std::string_view type_name);
 
 // kCorrupt unless there is exactly one source with exactly one value.
 Result<int> only(const Sources& inputs);

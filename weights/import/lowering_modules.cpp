@@ -42,9 +42,8 @@ Result<Values> add_conv(Lowering& lowering, const Module& block, const FoldedCon
                         const Sources& inputs) {
   YOLOCU_ASSIGN_OR_RETURN(const int input, only(inputs));
   YOLOCU_ASSIGN_OR_RETURN(const ActivationChoice act, read_activation(block));
-  YOLOCU_ASSIGN_OR_RETURN(
-      const int value,
-      lowering.builder.add_conv(block.path, input, conv, act.kind, act.negative_slope));
+  YOLOCU_ASSIGN_OR_RETURN(const int value, lowering.builder.add_conv(block.path, input, conv,
+                                                                     act.kind, act.negative_slope));
   return Values{value};
 }
 
@@ -69,9 +68,9 @@ Result<Values> lower_rep_conv(Lowering& lowering, const Module& block, const Sou
   YOLOCU_ASSIGN_OR_RETURN(const FoldedConv small, read_conv_block(lowering, *pointwise));
   Result<FoldedConv> fused = add_pointwise(std::move(conv), small);
   if (fused.ok() && block.child("bn") != nullptr) {
-    YOLOCU_ASSIGN_OR_RETURN(const FoldedConv identity,
-                            identity_as_conv(*block.child("bn"), fused->out_channels,
-                                             fused->groups, fused->stride));
+    YOLOCU_ASSIGN_OR_RETURN(
+        const FoldedConv identity,
+        identity_as_conv(*block.child("bn"), fused->out_channels, fused->groups, fused->stride));
     ++lowering.counts.folded_batch_norms;
     fused = add_pointwise(std::move(*fused), identity);
   }
@@ -148,7 +147,8 @@ Result<Values> lower_sppcspc(Lowering& lowering, const Module& block, const Sour
     YOLOCU_ASSIGN_OR_RETURN(hidden, lowering.lower_child(block, stage, hidden));
   }
   YOLOCU_ASSIGN_OR_RETURN(const int side, lowering.lower_child(block, "cv2", x));
-  YOLOCU_ASSIGN_OR_RETURN(const int joined, lowering.concat(block.path + ".concat", {hidden, side}));
+  YOLOCU_ASSIGN_OR_RETURN(const int joined,
+                          lowering.concat(block.path + ".concat", {hidden, side}));
   YOLOCU_ASSIGN_OR_RETURN(const int y, lowering.lower_child(block, "cv7", joined));
   return Values{y};
 }
@@ -171,34 +171,11 @@ Result<Values> lower_adown(Lowering& lowering, const Module& block, const Source
   YOLOCU_ASSIGN_OR_RETURN(const int mean, average_2x2(lowering, block, x));
   YOLOCU_ASSIGN_OR_RETURN(const Values parts, lowering.halves(block.path + ".chunk", mean));
   YOLOCU_ASSIGN_OR_RETURN(const int dense, lowering.lower_child(block, "cv1", parts[0]));
-  YOLOCU_ASSIGN_OR_RETURN(
-      const int pooled,
-      lowering.builder.add(block.path + ".max_pool", {parts[1]},
-                           MaxPoolOp{.kernel = 3, .stride = 2, .padding = 1}));
+  YOLOCU_ASSIGN_OR_RETURN(const int pooled,
+                          lowering.builder.add(block.path + ".max_pool", {parts[1]},
+                                               MaxPoolOp{.kernel = 3, .stride = 2, .padding = 1}));
   YOLOCU_ASSIGN_OR_RETURN(const int pointwise, lowering.lower_child(block, "cv2", pooled));
   YOLOCU_ASSIGN_OR_RETURN(const int y, lowering.concat(block.path + ".concat", {dense, pointwise}));
-  return Values{y};
-}
-
-// A torch.nn MaxPool2d.
-Result<Values> lower_max_pool(Lowering& lowering, const Module& module, const Sources& inputs) {
-  YOLOCU_ASSIGN_OR_RETURN(const int x, only(inputs));
-  const auto kernel = module.integers("kernel_size");
-  const auto stride = module.integers("stride");
-  const auto padding = module.integers("padding");
-  const auto dilation = module.integers("dilation").value_or(std::vector<int64_t>{1});
-  const auto is_one = [](int64_t v) { return v == 1; };
-  const auto square = [](const auto& v) { return v && !v->empty() && v->front() == v->back(); };
-  if (!square(kernel) || !square(stride) || !square(padding) ||
-      module.integer("ceil_mode").value_or(0) != 0 ||
-      !std::all_of(dilation.begin(), dilation.end(), is_one)) {
-    return unsupported(str_cat("layer ", module.path, ": a max pool that is not square and plain"));
-  }
-  YOLOCU_ASSIGN_OR_RETURN(
-      const int y, lowering.builder.add(module.path, {x},
-                                        MaxPoolOp{.kernel = kernel->front(),
-                                                  .stride = stride->front(),
-                                                  .padding = padding->front()}));
   return Values{y};
 }
 
@@ -209,44 +186,15 @@ Result<Values> lower_wrapped_pool(Lowering& lowering, const Module& block, const
   return Values{y};
 }
 
-// A torch.nn Upsample: nearest, by a whole factor.
-Result<Values> lower_upsample(Lowering& lowering, const Module& module, const Sources& inputs) {
-  YOLOCU_ASSIGN_OR_RETURN(const int x, only(inputs));
-  const double factor = module.number("scale_factor").value_or(0);
-  if (module.text("mode").value_or("nearest") != "nearest" || !(factor >= 2 && factor <= 64) ||
-      factor != std::floor(factor)) {
-    return unsupported(str_cat("layer ", module.path, ": an upsampling that is not nearest by a ",
-                               "whole factor"));
-  }
-  YOLOCU_ASSIGN_OR_RETURN(
-      const int y, lowering.builder.add(module.path, {x},
-                                        UpsampleOp{.factor = static_cast<int64_t>(factor)}));
-  return Values{y};
-}
-
 Result<Values> lower_concat(Lowering& lowering, const Module& module, const Sources& inputs) {
   if (module.integer("d").value_or(1) != 1) {
-    return unsupported(str_cat("layer ", module.path, ": concatenation of dimension ",
-                               *module.integer("d")));
+    return unsupported(
+        str_cat("layer ", module.path, ": concatenation of dimension ", *module.integer("d")));
   }
   Values values;
   for (const Values& source : inputs) values.insert(values.end(), source.begin(), source.end());
   YOLOCU_ASSIGN_OR_RETURN(const int y, lowering.concat(module.path, values));
   return Values{y};
-}
-
-// Silence, Identity: hands its input on.
-Result<Values> lower_identity(Lowering&, const Module&, const Sources& inputs) {
-  YOLOCU_ASSIGN_OR_RETURN(const int x, only(inputs));
-  return Values{x};
-}
-
-Result<Values> lower_sequential(Lowering& lowering, const Module& module, const Sources& inputs) {
-  YOLOCU_ASSIGN_OR_RETURN(int value, only(inputs));
-  for (const auto& [name, child] : module.children) {
-    YOLOCU_ASSIGN_OR_RETURN(value, lowering.lower_one(child, value));
-  }
-  return Values{value};
 }
 
 // y_0, y_1, ... = conv(x) split into c2s channels each
@@ -282,13 +230,12 @@ Result<Values> lower_cb_fuse(Lowering& lowering, const Module& block, const Sour
   for (size_t i = 0; i < picks->size(); ++i) {
     const int64_t pick = (*picks)[i];
     if (pick < 0 || pick >= static_cast<int64_t>(inputs[i].size())) {
-      return corrupt(str_cat("layer ", block.path, ": picks value ", pick, " of ",
-                             inputs[i].size()));
+      return corrupt(
+          str_cat("layer ", block.path, ": picks value ", pick, " of ", inputs[i].size()));
     }
-    YOLOCU_ASSIGN_OR_RETURN(
-        const int term, resize_to(lowering, str_cat(block.path, ".resize.", i),
-                                  inputs[i][static_cast<size_t>(pick)],
-                                  lowering.builder.shape(x).extent));
+    YOLOCU_ASSIGN_OR_RETURN(const int term, resize_to(lowering, str_cat(block.path, ".resize.", i),
+                                                      inputs[i][static_cast<size_t>(pick)],
+                                                      lowering.builder.shape(x).extent));
     terms.push_back(term);
   }
   terms.push_back(x);
@@ -296,43 +243,22 @@ Result<Values> lower_cb_fuse(Lowering& lowering, const Module& block, const Sour
   return Values{y};
 }
 
-struct NamedRule {
-  std::string_view type_name;
-  LoweringRule rule;
-};
-
 constexpr std::array kRules{
-    NamedRule{"AConv", lower_aconv},
-    NamedRule{"ADown", lower_adown},
-    NamedRule{"CBFuse", lower_cb_fuse},
-    NamedRule{"CBLinear", lower_cb_linear},
-    NamedRule{"Concat", lower_concat},
-    NamedRule{"Conv", lower_conv},
-    NamedRule{"Conv2d", lower_conv2d},
-    NamedRule{"DWConv", lower_conv},
-    NamedRule{"ELAN1", lower_elan},
-    NamedRule{"Identity", lower_identity},
-    NamedRule{"MP", lower_wrapped_pool},
-    NamedRule{"MaxPool2d", lower_max_pool},
-    NamedRule{"RepConvN", lower_rep_conv},
-    NamedRule{"RepNBottleneck", lower_bottleneck},
-    NamedRule{"RepNCSP", lower_csp},
-    NamedRule{"RepNCSPELAN4", lower_elan},
-    NamedRule{"SP", lower_wrapped_pool},
-    NamedRule{"SPPCSPC", lower_sppcspc},
+    NamedRule{"AConv", lower_aconv},       NamedRule{"ADown", lower_adown},
+    NamedRule{"CBFuse", lower_cb_fuse},    NamedRule{"CBLinear", lower_cb_linear},
+    NamedRule{"Concat", lower_concat},     NamedRule{"Conv", lower_conv},
+    NamedRule{"Conv2d", lower_conv2d},     NamedRule{"DWConv", lower_conv},
+    NamedRule{"ELAN1", lower_elan},        NamedRule{"MP", lower_wrapped_pool},
+    NamedRule{"RepConvN", lower_rep_conv}, NamedRule{"RepNBottleneck", lower_bottleneck},
+    NamedRule{"RepNCSP", lower_csp},       NamedRule{"RepNCSPELAN4", lower_elan},
+    NamedRule{"SP", lower_wrapped_pool},   NamedRule{"SPPCSPC", lower_sppcspc},
     NamedRule{"SPPELAN", lower_spp_elan},
-    NamedRule{"Sequential", lower_sequential},
-    NamedRule{"Silence", lower_identity},
-    NamedRule{"Upsample", lower_upsample},
 };
 
 }  // namespace
 
-LoweringRule find_module_rule(std::string_view type_name) {
-  for (const NamedRule& entry : kRules) {
-    if (entry.type_name == type_name) return entry.rule;
-  }
-  return nullptr;
+LoweringRule find_block_rule(std::string_view type_name) {
+  return find_rule(kRules, type_name);
 }
 
 }  // namespace yolocu

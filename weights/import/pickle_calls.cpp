@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <string>
 
-#include "engine/base/str_cat.h"
 #include "engine/base/foreign_text.h"
+#include "engine/base/str_cat.h"
 #include "weights/import/pickle_globals.h"
 #include "weights/import/pickle_reader.h"
 

@@ -5,8 +5,8 @@
 #include <bit>
 #include <string>
 
-#include "engine/base/str_cat.h"
 #include "engine/base/foreign_text.h"
+#include "engine/base/str_cat.h"
 
 namespace yolocu {
 namespace {

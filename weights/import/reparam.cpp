@@ -24,8 +24,8 @@ Result<const ImportedTensor*> vector_of(const Module& module, std::string_view n
   const ImportedTensor* tensor = module.tensor(name);
   if (tensor == nullptr) return corrupt(str_cat("tensor '", name, "' is missing"));
   if (tensor->shape != std::vector<int64_t>{size}) {
-    return corrupt(str_cat("tensor '", name, "': expected [", size, "], got ",
-                           shape_text(tensor->shape)));
+    return corrupt(
+        str_cat("tensor '", name, "': expected [", size, "], got ", shape_text(tensor->shape)));
   }
   return tensor;
 }
@@ -58,8 +58,8 @@ Result<FoldedConv> parse_conv2d(const Module& module) {
   const ImportedTensor* weight = module.tensor("weight");
   if (weight == nullptr) return corrupt("tensor 'weight' is missing");
   if (weight->shape.size() != 4) {
-    return corrupt(str_cat("tensor 'weight': expected 4 dimensions, got ",
-                           shape_text(weight->shape)));
+    return corrupt(
+        str_cat("tensor 'weight': expected 4 dimensions, got ", shape_text(weight->shape)));
   }
   if (*std::min_element(weight->shape.begin(), weight->shape.end()) < 1) {
     return corrupt(str_cat("tensor 'weight' ", shape_text(weight->shape), " is empty"));
@@ -70,16 +70,16 @@ Result<FoldedConv> parse_conv2d(const Module& module) {
   conv.kernel = weight->shape[2];
   YOLOCU_ASSIGN_OR_RETURN(const int64_t kernel, square(module, "kernel_size"));
   if (weight->shape[2] != kernel || weight->shape[3] != kernel) {
-    return corrupt(str_cat("tensor 'weight' ", shape_text(weight->shape), " is not ", kernel, "x",
-                           kernel));
+    return corrupt(
+        str_cat("tensor 'weight' ", shape_text(weight->shape), " is not ", kernel, "x", kernel));
   }
   YOLOCU_ASSIGN_OR_RETURN(conv.stride, square(module, "stride"));
   YOLOCU_ASSIGN_OR_RETURN(conv.padding, square(module, "padding"));
   YOLOCU_ASSIGN_OR_RETURN(const int64_t dilation, square(module, "dilation"));
   conv.groups = module.integer("groups").value_or(1);
   if (conv.groups < 1 || conv.out_channels % conv.groups != 0) {
-    return corrupt(str_cat("groups ", conv.groups, " do not divide ", conv.out_channels,
-                           " output channels"));
+    return corrupt(
+        str_cat("groups ", conv.groups, " do not divide ", conv.out_channels, " output channels"));
   }
   if (dilation != 1) return unsupported(str_cat("dilation ", dilation));
   if (module.text("padding_mode").value_or("zeros") != "zeros") {
@@ -119,8 +119,8 @@ Result<FoldedConv> fold_batch_norm(FoldedConv conv, const Module& batch_norm) {
 Result<FoldedConv> add_pointwise(FoldedConv dense, const FoldedConv& pointwise) {
   if (pointwise.kernel != 1 || dense.kernel % 2 == 0 || dense.padding != dense.kernel / 2 ||
       pointwise.padding != 0 || dense.out_channels != pointwise.out_channels ||
-      dense.group_in_channels != pointwise.group_in_channels ||
-      dense.groups != pointwise.groups || dense.stride != pointwise.stride) {
+      dense.group_in_channels != pointwise.group_in_channels || dense.groups != pointwise.groups ||
+      dense.stride != pointwise.stride) {
     return unsupported("parallel branches of different shapes cannot be fused");
   }
   const auto window = static_cast<size_t>(dense.kernel * dense.kernel);
@@ -136,8 +136,14 @@ Result<FoldedConv> identity_as_conv(const Module& batch_norm, int64_t channels, 
   if (groups < 1 || channels < groups || channels % groups != 0) {
     return corrupt(str_cat("groups ", groups, " do not divide ", channels, " channels"));
   }
-  FoldedConv conv{.out_channels = channels, .group_in_channels = channels / groups, .kernel = 1,
-                  .stride = stride, .padding = 0, .groups = groups, .weight = {}, .bias = {}};
+  FoldedConv conv{.out_channels = channels,
+                  .group_in_channels = channels / groups,
+                  .kernel = 1,
+                  .stride = stride,
+                  .padding = 0,
+                  .groups = groups,
+                  .weight = {},
+                  .bias = {}};
   const auto group_in = static_cast<size_t>(conv.group_in_channels);
   conv.weight.assign(static_cast<size_t>(channels) * group_in, 0.0f);
   conv.bias.assign(static_cast<size_t>(channels), 0.0f);

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "engine/base/checked.h"
-#include "engine/base/str_cat.h"
 #include "engine/base/foreign_text.h"
+#include "engine/base/str_cat.h"
 #include "weights/import/tensor_gather.h"
 
 namespace yolocu {

@@ -8,8 +8,8 @@
 #include <variant>
 #include <vector>
 
-#include "engine/base/str_cat.h"
 #include "engine/base/foreign_text.h"
+#include "engine/base/str_cat.h"
 #include "weights/import/pickle_globals.h"
 
 namespace yolocu {
