@@ -20,15 +20,16 @@ struct Bits<4> {
 };
 template <>
 struct Bits<8> {
-  using Type = uint2;
+  using Type = device::Words2;
 };
 template <>
 struct Bits<16> {
-  using Type = uint4;
+  using Type = device::Words4;
 };
 
 template <typename Element>
-using ChannelCopyKernel = void (*)(Element*, const Element*, ChannelCopyShape);
+using ChannelCopyKernel = void (*)(device::GlobalPtr<Element>, device::GlobalPtr<const Element>,
+                                   ChannelCopyShape);
 
 template <ChannelCopyAlgorithm algorithm, typename Vector, typename Element>
 constexpr ChannelCopyKernel<Element> kernel_of() {
@@ -41,11 +42,14 @@ constexpr ChannelCopyKernel<Element> kernel_of() {
 }
 
 template <typename Element>
+using NamedCopy =
+    NamedKernel<device::GlobalPtr<Element>, device::GlobalPtr<const Element>, ChannelCopyShape>;
+
+template <typename Element>
 Status launch_variant(void* dst, const void* src, const ChannelCopyProblem& problem,
-                      const NamedKernel<Element*, const Element*, ChannelCopyShape>& kernel,
-                      const LaunchConfig& config) {
-  return launch(kernel, config, static_cast<Element*>(dst) + problem.dst_offset,
-                static_cast<const Element*>(src) + problem.src_offset,
+                      const NamedCopy<Element>& kernel, const LaunchConfig& config) {
+  return launch(kernel, config, device::GlobalPtr(static_cast<Element*>(dst) + problem.dst_offset),
+                device::GlobalPtr(static_cast<const Element*>(src) + problem.src_offset),
                 ChannelCopyShape{problem.pixels, problem.channels, problem.dst_pixel_stride,
                                  problem.src_pixel_stride});
 }

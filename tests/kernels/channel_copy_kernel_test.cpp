@@ -1,76 +1,50 @@
-// The device code of channel_copy, run thread by thread on the host: it has no barriers and no
-// shared memory, so plain loops over blocks and threads are a faithful execution.
+// The device code of channel_copy on the host emulation of CUDA, every access checked.
+#include "kernels/copy/channel_copy_kernel.cuh"
+
 #include <gtest/gtest.h>
 
 #include "kernels/copy/channel_copy.h"
 #include "kernels/copy/tile.h"
+#include "kernels/emulation/launch.h"
 #include "tests/reference/channel_copy.h"
-
-#define __global__
-namespace {
-struct Index3 {
-  unsigned x, y, z;
-};
-Index3 gridDim, blockDim, blockIdx, threadIdx;
-}  // namespace
-#include "kernels/copy/channel_copy_kernel.cuh"
 
 namespace yolocu {
 namespace {
+
+using device::GlobalPtr;
 
 template <int64_t bytes>
 struct alignas(bytes) Vector {
   uint8_t data[bytes];
 };
 
-template <typename Kernel>
-void run_on_host(const ChannelCopyTile& tile, const Kernel& kernel) {
-  gridDim = {static_cast<unsigned>(tile.blocks), 1, 1};
-  blockDim = {static_cast<unsigned>(tile.lanes), static_cast<unsigned>(tile.pixels), 1};
-  for (blockIdx.x = 0; blockIdx.x < gridDim.x; ++blockIdx.x) {
-    for (threadIdx.y = 0; threadIdx.y < blockDim.y; ++threadIdx.y) {
-      for (threadIdx.x = 0; threadIdx.x < blockDim.x; ++threadIdx.x) kernel();
-    }
+template <typename Element, int64_t vector_bytes>
+constexpr auto kernel_of() {
+  if constexpr (vector_bytes == sizeof(Element)) {
+    return channel_copy_naive_kernel<Element>;
+  } else {
+    return channel_copy_vector_kernel<Vector<vector_bytes>, Element>;
   }
 }
 
-// A buffer whose first byte has the alignment that problems promise.
-class AlignedBytes {
- public:
-  explicit AlignedBytes(const std::vector<uint8_t>& bytes)
-      : size_(bytes.size()), storage_(bytes.size() / 16 + 1) {
-    std::memcpy(storage_.data(), bytes.data(), size_);
-  }
-  template <typename Element>
-  Element* as() {
-    return reinterpret_cast<Element*>(storage_.data());
-  }
-  std::vector<uint8_t> bytes() {
-    const auto* first = as<uint8_t>();
-    return {first, first + size_};
-  }
-
- private:
-  size_t size_;
-  std::vector<Vector<16>> storage_;
-};
-
+// The bytes of dst after the copy; none, and a failure, if the emulator reports an error.
 template <typename Element, int64_t vector_bytes>
 std::vector<uint8_t> run_variant(ChannelCopyTile tile, const ChannelCopyProblem& problem,
                                  const std::vector<uint8_t>& dst, const std::vector<uint8_t>& src) {
-  AlignedBytes out(dst), in(src);
+  emulation::EmulatedDevice emulated;
+  using Buffer = emulation::EmulatedBuffer<uint8_t>;
+  Buffer out = Buffer::create(emulated, static_cast<int64_t>(dst.size()), "dst").value();
+  Buffer in = Buffer::create(emulated, static_cast<int64_t>(src.size()), "src").value();
+  EXPECT_TRUE(out.upload(dst).ok() && in.upload(src).ok());
   const ChannelCopyShape shape{problem.pixels, problem.channels, problem.dst_pixel_stride,
                                problem.src_pixel_stride};
-  Element* to = out.as<Element>() + problem.dst_offset;
-  const Element* from = in.as<Element>() + problem.src_offset;
-  run_on_host(tile, [&] {
-    if constexpr (vector_bytes == sizeof(Element)) {
-      channel_copy_naive_kernel<Element>(to, from, shape);
-    } else {
-      channel_copy_vector_kernel<Vector<vector_bytes>, Element>(to, from, shape);
-    }
-  });
-  return out.bytes();
+  const Status status = emulated.launch(
+      named_kernel("channel_copy", kernel_of<Element, vector_bytes>()),
+      {.grid = {tile.blocks}, .block = {tile.lanes, tile.pixels}},
+      GlobalPtr(reinterpret_cast<Element*>(out.data()) + problem.dst_offset),
+      GlobalPtr(reinterpret_cast<const Element*>(in.data()) + problem.src_offset), shape);
+  EXPECT_TRUE(status.ok()) << status.message();
+  return status.ok() ? out.download().value() : std::vector<uint8_t>();
 }
 
 std::vector<uint8_t> run_named(const ChannelCopyVariant& variant, ChannelCopyTile tile,
