@@ -22,8 +22,8 @@ constexpr int64_t kMaxJpegExtent = 65535;  // 16-bit fields
 
 enum class Format : uint8_t { kPng, kJpeg };
 
-// 16-bit RGBA is 8 bytes a pixel, and stb doubles a buffer that is full; tables and padding of small
-// pictures on top.
+// 16-bit RGBA is 8 bytes a pixel, and stb doubles a buffer that is full; tables and padding of
+// small pictures on top.
 size_t max_decoder_bytes(int64_t pixels) {
   return (size_t{64} << 20) + 16 * static_cast<size_t>(pixels);
 }

@@ -54,8 +54,8 @@ class Executor {
 };
 
 // kUnsupported: the device is not in this build, or cannot run the precision.
-// kInvalidArgument: batch < 1, or a size that is not a positive multiple of the stride (says which).
-// kResourceExhausted: a size whose activations would not fit in memory.
+// kInvalidArgument: batch < 1, or a size that is not a positive multiple of the stride (says
+// which). kResourceExhausted: a size whose activations would not fit in memory.
 Result<std::unique_ptr<Executor>> create_executor(std::shared_ptr<const Model> model, Device device,
                                                   const ExecutorOptions& options);
 

@@ -1,4 +1,5 @@
-// Arithmetic on sizes that come from foreign bytes: an overflow is a value, not undefined behaviour.
+// Arithmetic on sizes that come from foreign bytes: an overflow is a value, not undefined
+// behaviour.
 #pragma once
 
 #include <cstdint>

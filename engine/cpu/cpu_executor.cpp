@@ -18,9 +18,7 @@ namespace {
 class CpuExecutor final : public Executor {
  public:
   CpuExecutor(std::shared_ptr<const Model> model, const ExecutorOptions& options)
-      : model_(std::move(model)),
-        options_(options),
-        threads_(choose_threads(options.threads)) {
+      : model_(std::move(model)), options_(options), threads_(choose_threads(options.threads)) {
     if (threads_ > 1) sleeping_team_ = SleepingTeam::share();
   }
 

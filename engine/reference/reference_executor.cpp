@@ -68,7 +68,8 @@ class ReferenceExecutor final : public Executor {
   Status load(const std::string& name) {
     if (weights_.contains(name)) return {};
     const auto tensor = model_->tensors.find(name);
-    if (tensor == model_->tensors.end()) return not_found(str_cat("tensor '", name, "' is missing"));
+    if (tensor == model_->tensors.end())
+      return not_found(str_cat("tensor '", name, "' is missing"));
     YOLOCU_ASSIGN_OR_RETURN(weights_[name], tensor_to_float(tensor->second));
     return {};
   }
@@ -95,9 +96,7 @@ class ReferenceExecutor final : public Executor {
       Tensor operator()(const SliceOp& op) const { return reference::slice(*in[0], op); }
       Tensor operator()(const SpaceToDepthOp&) const { return reference::space_to_depth(*in[0]); }
       Tensor operator()(const DecodeDflOp& op) const { return reference::decode_dfl(in, op); }
-      Tensor operator()(const DecodeAnchorOp& op) const {
-        return reference::decode_anchor(in, op);
-      }
+      Tensor operator()(const DecodeAnchorOp& op) const { return reference::decode_anchor(in, op); }
     };
     return std::visit(Visitor{*this, in}, node.op);
   }

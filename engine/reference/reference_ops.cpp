@@ -11,7 +11,9 @@ int64_t window_count(int64_t in, int64_t kernel, int64_t stride, int64_t padding
   return (in + 2 * padding - kernel) / stride + 1;
 }
 
-double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
+double sigmoid(double x) {
+  return 1.0 / (1.0 + std::exp(-x));
+}
 
 // sum_j j * softmax(logits)_j
 double expected_bin(const float* logits, int64_t bins) {

@@ -8,7 +8,9 @@ namespace {
 
 TEST(Console, OneLineHasNoControlCharacters) {
   EXPECT_EQ(one_line("a\nb\tc\x1B[0m\x7F"), "a?b?c?[0m?");
-  EXPECT_EQ(one_line("a\xC2\x9B" "1mb"), "a?1mb");  // CSI as one character
+  EXPECT_EQ(one_line("a\xC2\x9B"
+                     "1mb"),
+            "a?1mb");  // CSI as one character
   EXPECT_EQ(one_line("\xC2\xA9"), "\xC2\xA9");
   EXPECT_EQ(one_line("caf\xC3\xA9 \xE7\x8C\xAB"), "caf\xC3\xA9 \xE7\x8C\xAB");
 }

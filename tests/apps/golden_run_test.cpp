@@ -16,8 +16,8 @@ TEST_P(GoldenRun, AgreesWithPyTorch) {
   const testing::GoldenCase& golden = GetParam();
   const testing::TempDir folder;
   const std::string model = folder.file("model.yolocu"), y = folder.file("y.npy");
-  const auto converted = testing::run_yolocu(
-      {"convert", golden.folder + "/ckpt.pt", "-o", model, "--dtype", "fp32"});
+  const auto converted =
+      testing::run_yolocu({"convert", golden.folder + "/ckpt.pt", "-o", model, "--dtype", "fp32"});
   ASSERT_EQ(converted.exit_code, 0) << converted.err;
   const auto ran = testing::run_yolocu({"run", model, "--input", golden.input, "--output", y,
                                         "--device", std::string(device_name(golden.device))});

@@ -350,7 +350,8 @@ TEST(CpuExecutor, RefusesAPictureThatWindowsUseUp) {
   const auto model = b.finish({back});
   const auto executor = create_executor(model, Device::kCpu, {.height = 2, .width = 2});
   EXPECT_EQ(executor.status().code(), StatusCode::kInvalidArgument);
-  EXPECT_NE(executor.status().message().find("too small: a feature map would be empty"), std::string::npos);
+  EXPECT_NE(executor.status().message().find("too small: a feature map would be empty"),
+            std::string::npos);
 }
 
 // Sums of overlapping slices: every cut of one becomes a cut of all.

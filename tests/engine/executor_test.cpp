@@ -59,8 +59,8 @@ TEST(CreateExecutor, DevicesThatAreNotBuiltSaySo) {
 }
 
 TEST(ReferenceExecutor, ComputesTheTinyModelByHand) {
-  auto executor = create_executor(tiny_model(), Device::kReference, {.batch = 2, .height = 2,
-                                                                     .width = 4});
+  auto executor =
+      create_executor(tiny_model(), Device::kReference, {.batch = 2, .height = 2, .width = 4});
   ASSERT_OK(executor);
   std::span<float> x = (*executor)->input();
   std::fill(x.begin(), x.end(), 0.0f);

@@ -152,11 +152,11 @@ TEST(ReferenceDecode, AnchorBoxes) {
   Tensor head(1, 1, 2, 12);
   head.values[8] = 1000;  // first pixel, second anchor: width logit -> s = 1
   const Tensor* heads[] = {&head};
-  const Tensor y = decode_anchor(
-      heads, {.classes = 1, .strides = {8}, .anchors = {{10, 20, 30, 40}}});
+  const Tensor y =
+      decode_anchor(heads, {.classes = 1, .strides = {8}, .anchors = {{10, 20, 30, 40}}});
   ASSERT_EQ(y.w, 4);
-  const std::vector<float> expected{4,  4, 10,  20, 0.5f, 0.5f, 12, 4, 10, 20, 0.5f, 0.5f,
-                                    4,  4, 120, 40, 0.5f, 0.5f, 12, 4, 30, 40, 0.5f, 0.5f};
+  const std::vector<float> expected{4, 4, 10,  20, 0.5f, 0.5f, 12, 4, 10, 20, 0.5f, 0.5f,
+                                    4, 4, 120, 40, 0.5f, 0.5f, 12, 4, 30, 40, 0.5f, 0.5f};
   EXPECT_TRUE(testing::all_close(y.values, expected, 1e-6, 0));
 }
 

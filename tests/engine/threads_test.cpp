@@ -35,7 +35,10 @@ TEST(SleepingTeam, TheUsersChoiceLeavesItEmpty) {
   if (getenv("GOMP_SPINCOUNT") != nullptr) GTEST_SKIP() << "GOMP_SPINCOUNT is set";
   setenv("GOMP_SPINCOUNT", "1000", 0);
   const int64_t before = thread_count();
-  { const cpu::SleepingTeam team; EXPECT_EQ(thread_count(), before); }
+  {
+    const cpu::SleepingTeam team;
+    EXPECT_EQ(thread_count(), before);
+  }
   unsetenv("GOMP_SPINCOUNT");
 }
 

@@ -12,8 +12,12 @@ namespace {
 
 ConvOp conv(int64_t out, int64_t kernel = 1, int64_t stride = 1, int64_t padding = 0,
             int64_t groups = 1) {
-  return {.out_channels = out, .kernel = kernel, .stride = stride, .padding = padding,
-          .groups = groups, .weight = "w"};
+  return {.out_channels = out,
+          .kernel = kernel,
+          .stride = stride,
+          .padding = padding,
+          .groups = groups,
+          .weight = "w"};
 }
 
 // Input, a stride-2 convolution to 8 channels, then `ops`, each on the previous value.
@@ -38,10 +42,13 @@ Graph with_heads(Graph graph, float stride, int from) {
   return graph;
 }
 
-Graph small_graph() { return with_heads(chain({}), 2, 1); }
+Graph small_graph() {
+  return with_heads(chain({}), 2, 1);
+}
 
 ValueShape shape_of(const Op& op, int64_t stride_after) {
-  const Graph graph = with_heads(chain({op, conv(8, 3, 1, 1)}), static_cast<float>(stride_after), 3);
+  const Graph graph =
+      with_heads(chain({op, conv(8, 3, 1, 1)}), static_cast<float>(stride_after), 3);
   const auto shapes = infer_shapes(graph);
   EXPECT_TRUE(shapes.ok()) << shapes.status().message();
   return shapes.ok() ? (*shapes)[2] : ValueShape{};
@@ -60,8 +67,7 @@ TEST(Graph, ShapesOfEveryWindowOp) {
 }
 
 TEST(Graph, AveragePoolLosesARowAndTheStridedConvolutionAbsorbsIt) {
-  const auto shapes =
-      infer_shapes(with_heads(chain({AvgPoolOp{2, 1}, conv(8, 3, 2, 1)}), 4, 3));
+  const auto shapes = infer_shapes(with_heads(chain({AvgPoolOp{2, 1}, conv(8, 3, 2, 1)}), 4, 3));
   ASSERT_OK(shapes);
   EXPECT_EQ((*shapes)[2].extent, (Extent{2, -1}));
   EXPECT_EQ((*shapes)[2].extent.at(64), 31);
@@ -89,8 +95,8 @@ TEST(Graph, SymbolicExtentsAgreeWithConcreteArithmetic) {
 }
 
 TEST(Graph, ConcatAddAndPredictionCounts) {
-  Graph graph = chain({conv(16, 3, 2, 1)});            // value 2 at stride 4
-  graph.nodes.push_back({"up", {2}, UpsampleOp{2}});   // value 3 at stride 2
+  Graph graph = chain({conv(16, 3, 2, 1)});           // value 2 at stride 4
+  graph.nodes.push_back({"up", {2}, UpsampleOp{2}});  // value 3 at stride 2
   graph.nodes.push_back({"cat", {1, 3, 1}, ConcatOp{}});
   graph.nodes.push_back({"add", {4, 4}, AddOp{}});
   graph.nodes.push_back({"b0", {5}, conv(64)});
@@ -112,9 +118,10 @@ TEST(Graph, ConcatAddAndPredictionCounts) {
 TEST(Graph, AnchorHeads) {
   Graph graph = chain({});
   graph.nodes.push_back({"head", {1}, conv(3 * 7)});
-  graph.nodes.push_back({"decode", {2},
-                         DecodeAnchorOp{.classes = 2, .strides = {2},
-                                        .anchors = {{10, 13, 16, 30, 33, 23}}}});
+  graph.nodes.push_back(
+      {"decode",
+       {2},
+       DecodeAnchorOp{.classes = 2, .strides = {2}, .anchors = {{10, 13, 16, 30, 33, 23}}}});
   const auto shapes = infer_shapes(graph);
   ASSERT_OK(shapes);
   EXPECT_EQ(shapes->back().channels, 7);
@@ -168,8 +175,12 @@ TEST_P(BrokenGraph, IsRefusedWithItsReason) {
       << shapes.status().message();
 }
 
-ConvOp& stem(Graph& graph) { return std::get<ConvOp>(graph.nodes[1].op); }
-DecodeDflOp& decode(Graph& graph) { return std::get<DecodeDflOp>(graph.nodes[4].op); }
+ConvOp& stem(Graph& graph) {
+  return std::get<ConvOp>(graph.nodes[1].op);
+}
+DecodeDflOp& decode(Graph& graph) {
+  return std::get<DecodeDflOp>(graph.nodes[4].op);
+}
 
 INSTANTIATE_TEST_SUITE_P(
     All, BrokenGraph,
@@ -177,7 +188,9 @@ INSTANTIATE_TEST_SUITE_P(
         Breakage{"Empty", "graph of 0 nodes", [](Graph& g) { g.nodes.clear(); }},
         Breakage{"NoInput", "input must be node 0", [](Graph& g) { g.nodes[0].op = ConcatOp{}; }},
         Breakage{"SecondInput", "only node 0",
-                 [](Graph& g) { g.nodes[2] = {"again", {}, InputOp{}}; }},
+                 [](Graph& g) {
+                   g.nodes[2] = {"again", {}, InputOp{}};
+                 }},
         Breakage{"NoDecode", "must be the last", [](Graph& g) { g.nodes.pop_back(); }},
         Breakage{"DecodeTwice", "must be the last",
                  [](Graph& g) { g.nodes.push_back(g.nodes.back()); }},
@@ -197,17 +210,25 @@ INSTANTIATE_TEST_SUITE_P(
         Breakage{"ZeroGroups", "groups 0", [](Graph& g) { stem(g).groups = 0; }},
         Breakage{"NoWeight", "no weight", [](Graph& g) { stem(g).weight.clear(); }},
         Breakage{"HeadChannels", "expected a head of 3 channels, got 8",
-                 [](Graph& g) { std::swap(g.nodes[4].inputs[0], g.nodes[4].inputs[1]);
-                                decode(g).bins = 1; decode(g).classes = 3;
-                                std::get<ConvOp>(g.nodes[3].op).out_channels = 4; }},
+                 [](Graph& g) {
+                   std::swap(g.nodes[4].inputs[0], g.nodes[4].inputs[1]);
+                   decode(g).bins = 1;
+                   decode(g).classes = 3;
+                   std::get<ConvOp>(g.nodes[3].op).out_channels = 4;
+                 }},
         Breakage{"HeadStride", "expected a head of stride 4",
                  [](Graph& g) { decode(g).strides = {4}; }},
         Breakage{"NoLevels", "operands for 0 strides", [](Graph& g) { decode(g).strides.clear(); }},
         Breakage{"Bins", "bins 0", [](Graph& g) { decode(g).bins = 0; }},
         Breakage{"Classes", "classes 0", [](Graph& g) { decode(g).classes = 0; }},
-        Breakage{"Slice", "8 channels from 1 of 8", [](Graph& g) { g.nodes[2].op = SliceOp{1, 8}; }},
+        Breakage{"Slice", "8 channels from 1 of 8",
+                 [](Graph& g) {
+                   g.nodes[2].op = SliceOp{1, 8};
+                 }},
         Breakage{"SliceOverflow", "of 8",
-                 [](Graph& g) { g.nodes[2].op = SliceOp{INT64_MAX - 3, 8}; }},
+                 [](Graph& g) {
+                   g.nodes[2].op = SliceOp{INT64_MAX - 3, 8};
+                 }},
         Breakage{"Upsample", "factor 3", [](Graph& g) { g.nodes[2].op = UpsampleOp{3}; }},
         Breakage{"PoolPadding", "padding 2", [](Graph& g) { g.nodes[2].op = MaxPoolOp{3, 1, 2}; }},
         Breakage{"AddMismatch", "operand 1 has 3 channels",

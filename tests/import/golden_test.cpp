@@ -1,4 +1,5 @@
-// Official YOLOv9 checkpoints, converted and run on every device, against the official PyTorch code.
+// Official YOLOv9 checkpoints, converted and run on every device, against the official PyTorch
+// code.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -38,10 +39,12 @@ std::unique_ptr<Executor> run(const GoldenCase& golden) {
     ADD_FAILURE() << x.status().message() << converted.status().message();
     return nullptr;
   }
-  auto executor = create_executor(
-      std::make_shared<const Model>(std::move(converted->model)), golden.device,
-      {.batch = x->shape[0], .height = x->shape[2], .width = x->shape[3],
-       .precision = Precision::kFp32});
+  auto executor =
+      create_executor(std::make_shared<const Model>(std::move(converted->model)), golden.device,
+                      {.batch = x->shape[0],
+                       .height = x->shape[2],
+                       .width = x->shape[3],
+                       .precision = Precision::kFp32});
   if (!executor.ok()) {
     ADD_FAILURE() << executor.status().message();
     return nullptr;
@@ -99,8 +102,8 @@ TEST_P(Golden, DetectionsAreTheSameSet) {
   for (int64_t b = 0; b < executor->batch(); ++b) {
     const auto predictions =
         executor->output().subspan(static_cast<size_t>(b) * per_image, per_image);
-    const auto found = non_max_suppression(predictions, executor->row(),
-                                           {.confidence = 0.25f, .iou = 0.45});
+    const auto found =
+        non_max_suppression(predictions, executor->row(), {.confidence = 0.25f, .iou = 0.45});
     expect_same_detections(found, *expected, b, testing::tolerance_of(GetParam()));
   }
 }

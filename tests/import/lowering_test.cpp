@@ -33,9 +33,12 @@ Tensor apply(const FoldedConv& conv, const Tensor& x) {
       }
     }
   }
-  return reference::convolve(x, {.out_channels = conv.out_channels, .kernel = conv.kernel,
-                                 .stride = conv.stride, .padding = conv.padding,
-                                 .groups = conv.groups},
+  return reference::convolve(x,
+                             {.out_channels = conv.out_channels,
+                              .kernel = conv.kernel,
+                              .stride = conv.stride,
+                              .padding = conv.padding,
+                              .groups = conv.groups},
                              ohwi, conv.bias);
 }
 
@@ -46,9 +49,9 @@ Tensor normalise(Tensor x, const Module& bn) {
     const double deviation =
         std::sqrt(double{bn.tensor("running_var")->values[c]} + *bn.number("eps"));
     const double mean = bn.tensor("running_mean")->values[c];
-    x.values[i] = static_cast<float>((x.values[i] - mean) / deviation *
-                                         bn.tensor("weight")->values[c] +
-                                     bn.tensor("bias")->values[c]);
+    x.values[i] =
+        static_cast<float>((x.values[i] - mean) / deviation * bn.tensor("weight")->values[c] +
+                           bn.tensor("bias")->values[c]);
   }
   return x;
 }
@@ -109,16 +112,26 @@ TEST(Reparam, BrokenConvolutionsAreRefusedByName) {
   EXPECT_EQ(broken([](Module&) {}), "");
   EXPECT_NE(broken([](Module& m) { m.tensors.clear(); }).find("layer.conv (Conv2d)"),
             std::string::npos);
-  EXPECT_NE(broken([](Module& m) { m.attributes["kernel_size"] = std::vector<double>{3, 5}; })
-                .find("not square"), std::string::npos);
-  EXPECT_NE(broken([](Module& m) { m.attributes["kernel_size"] = std::vector<double>{5, 5}; })
-                .find("is not 5x5"), std::string::npos);
-  EXPECT_NE(broken([](Module& m) { m.attributes["dilation"] = std::vector<double>{2, 2}; })
-                .find("dilation 2"), std::string::npos);
-  EXPECT_NE(broken([](Module& m) { m.attributes["padding_mode"] = std::string("reflect"); })
-                .find("reflect"), std::string::npos);
-  EXPECT_NE(broken([](Module& m) { m.tensors["bias"] = imported({3}, {1, 2, 3}); })
-                .find("expected [2], got [3]"), std::string::npos);
+  EXPECT_NE(broken([](Module& m) {
+              m.attributes["kernel_size"] = std::vector<double>{3, 5};
+            }).find("not square"),
+            std::string::npos);
+  EXPECT_NE(broken([](Module& m) {
+              m.attributes["kernel_size"] = std::vector<double>{5, 5};
+            }).find("is not 5x5"),
+            std::string::npos);
+  EXPECT_NE(broken([](Module& m) {
+              m.attributes["dilation"] = std::vector<double>{2, 2};
+            }).find("dilation 2"),
+            std::string::npos);
+  EXPECT_NE(broken([](Module& m) {
+              m.attributes["padding_mode"] = std::string("reflect");
+            }).find("reflect"),
+            std::string::npos);
+  EXPECT_NE(broken([](Module& m) {
+              m.tensors["bias"] = imported({3}, {1, 2, 3});
+            }).find("expected [2], got [3]"),
+            std::string::npos);
 }
 
 // One level of a head: box and class branches of a single convolution on `in` channels.
@@ -146,7 +159,8 @@ Module make_head(const std::string& type, const std::string& path, size_t branch
     const std::string name = names[i];
     const int64_t out = i % 2 == 0 ? 16 : 2;
     head.children.emplace_back(
-        name, make_list(path + "." + name, {make_branch(path + "." + name + ".0", in, out, 50 + i)}));
+        name,
+        make_list(path + "." + name, {make_branch(path + "." + name + ".0", in, out, 50 + i)}));
   }
   return head;
 }
@@ -181,8 +195,8 @@ TEST(Lowering, DualHeadsKeepTheMainBranchAndDropTheAuxiliaryOne) {
   int64_t dropped = 0;
   const auto model = lower_to_model(
       make_model({as_layer(make_conv("model.0", {8, 3, 3, 2}, 1), {-1}),
-                  as_layer(make_conv("model.1", {8, 8, 3, 1}, 2), {-1}),   // auxiliary
-                  as_layer(make_conv("model.2", {8, 8, 1, 1}, 3), {0}),    // main
+                  as_layer(make_conv("model.1", {8, 8, 3, 1}, 2), {-1}),  // auxiliary
+                  as_layer(make_conv("model.2", {8, 8, 1, 1}, 3), {0}),   // main
                   as_layer(make_head("DualDDetect", "model.3", 2, 8), {1, 2})}),
       &dropped);
   ASSERT_OK(model);
@@ -200,9 +214,9 @@ TEST(Lowering, DualHeadsKeepTheMainBranchAndDropTheAuxiliaryOne) {
 }
 
 TEST(Lowering, WeightsBecomeOhwi) {
-  const auto model = lower_to_model(make_model(
-      {as_layer(make_conv2d("model.0", {4, 3, 3, 2}, 9), {-1}),
-       as_layer(make_head("DDetect", "model.1", 1, 4), {-1})}));
+  const auto model =
+      lower_to_model(make_model({as_layer(make_conv2d("model.0", {4, 3, 3, 2}, 9), {-1}),
+                                 as_layer(make_head("DDetect", "model.1", 1, 4), {-1})}));
   ASSERT_OK(model);
   const TensorView& weight = model->tensors.at("model.0.weight");
   EXPECT_EQ(weight.shape, (std::vector<int64_t>{4, 3, 3, 3}));
@@ -226,10 +240,10 @@ TEST(Lowering, CbLinearAndCbFuse) {
   fuse.attributes["idx"] = std::vector<double>{1};
   const auto build = [&](double pick) {
     fuse.attributes["idx"] = std::vector<double>{pick};
-    return lower_to_model(make_model(
-        {as_layer(make_conv("model.0", {8, 3, 3, 2}, 1), {-1}),
-         as_layer(make_conv("model.1", {8, 8, 3, 2}, 2), {-1}), as_layer(linear, {-1}),
-         as_layer(fuse, {2, 0}), as_layer(make_head("DDetect", "model.4", 1, 8), {-1})}));
+    return lower_to_model(make_model({as_layer(make_conv("model.0", {8, 3, 3, 2}, 1), {-1}),
+                                      as_layer(make_conv("model.1", {8, 8, 3, 2}, 2), {-1}),
+                                      as_layer(linear, {-1}), as_layer(fuse, {2, 0}),
+                                      as_layer(make_head("DDetect", "model.4", 1, 8), {-1})}));
   };
   const auto model = build(1);
   ASSERT_OK(model);
@@ -246,13 +260,12 @@ TEST(Lowering, CbLinearAndCbFuse) {
 }
 
 TEST(Lowering, UnknownModulesAreNamedWithTheirLayer) {
-  const auto model = lower_to_model(
-      make_model({as_layer(make_module("models.common.FancyBlock", ""), {-1}),
-                  as_layer(make_head("DDetect", "model.1", 1, 3), {-1})}));
+  const auto model =
+      lower_to_model(make_model({as_layer(make_module("models.common.FancyBlock", ""), {-1}),
+                                 as_layer(make_head("DDetect", "model.1", 1, 3), {-1})}));
   ASSERT_FALSE(model.ok());
   EXPECT_EQ(model.status().code(), StatusCode::kUnsupported);
-  EXPECT_EQ(model.status().message(),
-            "layer model.0: unknown module 'models.common.FancyBlock'");
+  EXPECT_EQ(model.status().message(), "layer model.0: unknown module 'models.common.FancyBlock'");
 }
 
 TEST(Lowering, BrokenWiringIsRefused) {
@@ -271,15 +284,16 @@ TEST(Lowering, BrokenWiringIsRefused) {
   EXPECT_NE(message({}).find("no layers"), std::string::npos);
   // The head expects 8 channels but is wired to the picture.
   EXPECT_NE(message({as_layer(conv, {-1}), as_layer(conv, {-1}), as_layer(head, {0})})
-                .find("reads 3 channels"), std::string::npos);
+                .find("reads 3 channels"),
+            std::string::npos);
 }
 
 TEST(Lowering, StridesOfTheFileMustMatchTheLayers) {
   Module head = make_head("DDetect", "model.1", 1, 8);
   const auto build = [&](float stride) {
     head.tensors["stride"] = imported({1}, {stride});
-    return lower_to_model(make_model(
-        {as_layer(make_conv("model.0", {8, 3, 3, 2}, 1), {-1}), as_layer(head, {-1})}));
+    return lower_to_model(
+        make_model({as_layer(make_conv("model.0", {8, 3, 3, 2}, 1), {-1}), as_layer(head, {-1})}));
   };
   EXPECT_TRUE(build(2).ok());
   EXPECT_FALSE(build(8).ok());
@@ -291,9 +305,10 @@ TEST(Lowering, WeightsThatHalfPrecisionCannotHoldAreNamed) {
   weight[5] = 1e6f;
   conv.tensors["weight"] = imported({8, 3, 1, 1}, weight);
   Lowering lowering;
-  ASSERT_TRUE(lower_model(lowering, make_model({as_layer(conv, {-1}),
-                                                as_layer(make_head("DDetect", "model.1", 1, 8),
-                                                         {-1})})).ok());
+  ASSERT_TRUE(
+      lower_model(lowering, make_model({as_layer(conv, {-1}),
+                                        as_layer(make_head("DDetect", "model.1", 1, 8), {-1})}))
+          .ok());
   const auto model = std::move(lowering.builder).finish(DType::kF16);
   ASSERT_FALSE(model.ok());
   EXPECT_NE(model.status().message().find("model.0.weight"), std::string::npos);
@@ -324,8 +339,8 @@ TEST(Lowering, EmptyAttributesOfPoolsAreRefused) {
       module.attributes[attribute] = std::vector<double>{attribute[0] == 'p' ? 0.0 : 1.0};
     }
     module.attributes[name] = std::move(value);
-    return lower_to_model(make_model({as_layer(module, {-1}),
-                                      as_layer(make_head("DDetect", "model.1", 1, 3), {-1})}));
+    return lower_to_model(make_model(
+        {as_layer(module, {-1}), as_layer(make_head("DDetect", "model.1", 1, 3), {-1})}));
   };
   // All ones is a pool that does nothing; the head then sits on the picture, at stride 1.
   EXPECT_TRUE(pool("stride", {1}).ok());
@@ -340,13 +355,17 @@ TEST(Lowering, EmptyAttributesOfPoolsAreRefused) {
 // Many modules that name one tensor would each get weights of their own.
 TEST(Lowering, SharedTensorsCannotMultiplyWithoutBound) {
   GraphBuilder builder;
-  FoldedConv conv{.out_channels = 4096, .group_in_channels = 3, .kernel = 64, .padding = 32,
-                  .weight = std::vector<float>(4096 * 3 * 64 * 64), .bias = {}};
+  FoldedConv conv{.out_channels = 4096,
+                  .group_in_channels = 3,
+                  .kernel = 64,
+                  .padding = 32,
+                  .weight = std::vector<float>(4096 * 3 * 64 * 64),
+                  .bias = {}};
   conv.bias.resize(4096);
   StatusCode code = StatusCode::kOk;
   for (int i = 0; i < 12 && code == StatusCode::kOk; ++i) {
-    code = builder.add_conv("conv" + std::to_string(i), 0, conv, Activation::kNone, 0)
-               .status().code();
+    code =
+        builder.add_conv("conv" + std::to_string(i), 0, conv, Activation::kNone, 0).status().code();
   }
   EXPECT_EQ(code, StatusCode::kResourceExhausted);
 }

@@ -28,9 +28,8 @@ void append_cases(std::vector<GoldenCase>& cases, const std::string& root,
 #ifndef YOLOCU_TEST_HAS_CPU
       if (device == Device::kCpu) continue;
 #endif
-      GoldenCase golden{prefix + name + "_" + std::string(device_name(device)),
-                        root + "/a/" + name, root + "/" + entry["input"]["npy"].get<std::string>(),
-                        device};
+      GoldenCase golden{prefix + name + "_" + std::string(device_name(device)), root + "/a/" + name,
+                        root + "/" + entry["input"]["npy"].get<std::string>(), device};
       std::replace(golden.name.begin(), golden.name.end(), '-', '_');
       cases.push_back(std::move(golden));
     }

@@ -9,9 +9,15 @@
 
 namespace yolocu::testing {
 
-std::string shared_dir() { return YOLOCU_SHARED_DIR; }
-std::string data_dir() { return YOLOCU_SOURCE_DIR "/tests/data"; }
-std::string source_dir() { return YOLOCU_SOURCE_DIR; }
+std::string shared_dir() {
+  return YOLOCU_SHARED_DIR;
+}
+std::string data_dir() {
+  return YOLOCU_SOURCE_DIR "/tests/data";
+}
+std::string source_dir() {
+  return YOLOCU_SOURCE_DIR;
+}
 
 bool file_exists(const std::string& path) {
   std::error_code error;
@@ -54,9 +60,8 @@ void write_bytes(const std::string& path, std::span<const std::byte> bytes) {
     const double difference = std::abs(double{actual[i]} - double{expected[i]});
     const double tolerance = absolute + relative * std::abs(double{expected[i]});
     if (!(difference <= tolerance) || std::isinf(difference)) {
-      return ::testing::AssertionFailure()
-             << "element " << i << " is " << actual[i] << ", expected " << expected[i] << " +- "
-             << tolerance;
+      return ::testing::AssertionFailure() << "element " << i << " is " << actual[i]
+                                           << ", expected " << expected[i] << " +- " << tolerance;
     }
   }
   return ::testing::AssertionSuccess();

@@ -52,22 +52,24 @@ std::vector<float> random_floats(size_t count, uint64_t seed);
 }  // namespace yolocu::testing
 
 // Skips the test, with a message, where a path of the optional reference data is absent.
-#define YOLOCU_REQUIRE_SHARED(relative_path)                                                     \
-  do {                                                                                           \
-    const std::string yolocu_path_ = ::yolocu::testing::shared_dir() + "/" + (relative_path);     \
-    if (!::yolocu::testing::file_exists(yolocu_path_))                                           \
-      GTEST_SKIP() << "optional reference data is absent: " << yolocu_path_;                     \
+#define YOLOCU_REQUIRE_SHARED(relative_path)                                                  \
+  do {                                                                                        \
+    const std::string yolocu_path_ = ::yolocu::testing::shared_dir() + "/" + (relative_path); \
+    if (!::yolocu::testing::file_exists(yolocu_path_))                                        \
+      GTEST_SKIP() << "optional reference data is absent: " << yolocu_path_;                  \
   } while (false)
 
 // ok() or the status's message in the failure.
-#define ASSERT_OK(expression)                                                      \
-  do {                                                                             \
-    const auto& yolocu_outcome_ = (expression);                                    \
+#define ASSERT_OK(expression)                                                            \
+  do {                                                                                   \
+    const auto& yolocu_outcome_ = (expression);                                          \
     ASSERT_TRUE(yolocu_outcome_.ok()) << ::yolocu::testing::message_of(yolocu_outcome_); \
   } while (false)
 
 namespace yolocu::testing {
-inline std::string message_of(const Status& status) { return status.message(); }
+inline std::string message_of(const Status& status) {
+  return status.message();
+}
 template <typename T>
 std::string message_of(const Result<T>& result) {
   return result.status().message();

@@ -55,8 +55,8 @@ std::shared_ptr<const Model> tiny_anchor_model() {
   model->spec.architecture = "tiny-anchor";
   model->spec.class_names = {"first", "second"};
   model->spec.input_size = 8;
-  const ConvOp conv{.out_channels = 7, .kernel = 2, .stride = 2, .weight = "head.weight",
-                    .bias = "head.bias"};
+  const ConvOp conv{
+      .out_channels = 7, .kernel = 2, .stride = 2, .weight = "head.weight", .bias = "head.bias"};
   model->spec.graph.nodes = {
       {"input", {}, InputOp{}},
       {"head", {0}, conv},

@@ -1,4 +1,5 @@
-// Objects in pictures: letterbox, network, decode, non-maximum suppression, boxes in picture pixels.
+// Objects in pictures: letterbox, network, decode, non-maximum suppression, boxes in picture
+// pixels.
 //
 //   auto detector = yolocu::Detector::open("model.yolocu", {});
 //   if (!detector.ok()) return fail(detector.status().message());
@@ -39,7 +40,7 @@ struct DetectorOptions {
   Precision precision = Precision::kAuto;
   int64_t height = 0;  // network input; 0: the model's default
   int64_t width = 0;
-  int threads = 0;  // 0: all that this process may use
+  int threads = 0;           // 0: all that this process may use
   float confidence = 0.25f;  // scores above it are kept, 0..1
   double iou = 0.45;         // a box is dropped if it overlaps a better one of its class by more
   int64_t max_detections = 300;

@@ -44,13 +44,21 @@ class [[nodiscard]] Status {
 inline Status invalid_argument(std::string m) {
   return {StatusCode::kInvalidArgument, std::move(m)};
 }
-inline Status not_found(std::string m) { return {StatusCode::kNotFound, std::move(m)}; }
-inline Status corrupt(std::string m) { return {StatusCode::kCorrupt, std::move(m)}; }
-inline Status unsupported(std::string m) { return {StatusCode::kUnsupported, std::move(m)}; }
+inline Status not_found(std::string m) {
+  return {StatusCode::kNotFound, std::move(m)};
+}
+inline Status corrupt(std::string m) {
+  return {StatusCode::kCorrupt, std::move(m)};
+}
+inline Status unsupported(std::string m) {
+  return {StatusCode::kUnsupported, std::move(m)};
+}
 inline Status resource_exhausted(std::string m) {
   return {StatusCode::kResourceExhausted, std::move(m)};
 }
-inline Status unavailable(std::string m) { return {StatusCode::kUnavailable, std::move(m)}; }
+inline Status unavailable(std::string m) {
+  return {StatusCode::kUnavailable, std::move(m)};
+}
 
 // A T, or a Status that is not ok. value() and operator* may be used only after ok().
 template <typename T>
@@ -79,10 +87,10 @@ class [[nodiscard]] Result {
 }  // namespace yolocu
 
 // Leaves the enclosing function with the error of `expression`, if it has one.
-#define YOLOCU_RETURN_IF_ERROR(expression)                                   \
-  do {                                                                       \
+#define YOLOCU_RETURN_IF_ERROR(expression)                                    \
+  do {                                                                        \
     if (::yolocu::Status yolocu_status_ = (expression); !yolocu_status_.ok()) \
-      return yolocu_status_;                                                 \
+      return yolocu_status_;                                                  \
   } while (false)
 
 #define YOLOCU_CONCAT_INNER_(a, b) a##b
