@@ -1,5 +1,7 @@
 #include "apps/image_io.h"
 
+#include <zlib.h>
+
 #include <array>
 #include <cmath>
 #include <cstdlib>
@@ -292,6 +294,39 @@ TEST(ImageIo, OddPictures) {
     ++checked;
   }
   EXPECT_GT(checked, 50);
+}
+
+std::string big_endian(uint32_t value) {
+  std::string text;
+  for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(value >> shift & 0xFF);
+  return text;
+}
+
+std::string png_chunk(const std::string& type, const std::string& data) {
+  const std::string body = type + data;
+  const auto* bytes = reinterpret_cast<const Bytef*>(body.data());
+  const uLong crc = crc32(0, bytes, static_cast<uInt>(body.size()));
+  return big_endian(static_cast<uint32_t>(data.size())) + body +
+         big_endian(static_cast<uint32_t>(crc));
+}
+
+// A picture of one pixel whose compressed data grows to `size` bytes.
+std::string inflating_png(size_t size) {
+  const std::string zeros(size, '\0');
+  std::string packed(compressBound(size), '\0');
+  uLongf length = packed.size();
+  compress(reinterpret_cast<Bytef*>(packed.data()), &length,
+           reinterpret_cast<const Bytef*>(zeros.data()), zeros.size());
+  packed.resize(length);
+  const std::string header = big_endian(1) + big_endian(1) + std::string("\x08\x00\0\0\0", 5);
+  return "\x89PNG\r\n\x1A\n" + png_chunk("IHDR", header) + png_chunk("IDAT", packed) +
+         png_chunk("IEND", "");
+}
+
+TEST(ImageIo, MemoryIsBoundedByThePictureNotByItsCompressedData) {
+  const std::string honest = inflating_png(2), bomb = inflating_png(size_t{200} << 20);
+  EXPECT_TRUE(decode_image(std::as_bytes(std::span(honest))).ok());
+  EXPECT_FALSE(decode_image(std::as_bytes(std::span(bomb))).ok());
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Packed files as bytes for tests: cut apart, edited and sealed again without the code under test.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -8,11 +10,21 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "weights/format/packed_file.h"
 
 namespace yolocu::testing {
 
 using Bytes = std::vector<std::byte>;
+
+// The packed file of `model`; fails the test if there is none.
+inline Bytes packed(const Model& model) {
+  auto bytes = serialize_packed(model);
+  EXPECT_TRUE(bytes.ok()) << bytes.status().message();
+  return bytes.ok() ? std::move(*bytes) : Bytes{};
+}
 
 inline Bytes to_bytes(std::string_view text) {
   const auto bytes = std::as_bytes(std::span(text));

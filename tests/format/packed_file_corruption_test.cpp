@@ -11,12 +11,7 @@ namespace yolocu {
 namespace {
 
 using testing::Bytes;
-
-Bytes packed(const Model& model) {
-  auto bytes = serialize_packed(model);
-  EXPECT_TRUE(bytes.ok()) << bytes.status().message();
-  return bytes.ok() ? std::move(*bytes) : Bytes{};
-}
+using testing::packed;
 
 // Opens an exact heap copy, so that AddressSanitizer sees a read past the end.
 Status open_status(std::span<const std::byte> bytes) {
@@ -26,10 +21,7 @@ Status open_status(std::span<const std::byte> bytes) {
 
 void expect_refused(std::span<const std::byte> bytes, const std::string& message,
                     StatusCode code = StatusCode::kCorrupt) {
-  const Status status = open_status(bytes);
-  EXPECT_EQ(status.code(), code) << status.message();
-  EXPECT_NE(status.message().find(message), std::string::npos)
-      << "expected '" << message << "' in: " << status.message();
+  testing::expect_refused(open_status(bytes), code, message);
 }
 
 TEST(PackedCorruption, TruncationAtEveryByteSaysSo) {

@@ -17,12 +17,7 @@ namespace yolocu {
 namespace {
 
 using testing::Bytes;
-
-Bytes packed(const Model& model) {
-  auto bytes = serialize_packed(model);
-  EXPECT_TRUE(bytes.ok()) << bytes.status().message();
-  return bytes.ok() ? std::move(*bytes) : Bytes{};
-}
+using testing::packed;
 
 std::string list_text(const std::vector<float>& values) {
   std::string text;

@@ -67,6 +67,12 @@ void write_bytes(const std::string& path, std::span<const std::byte> bytes) {
   return ::testing::AssertionSuccess();
 }
 
+void expect_refused(const Status& status, StatusCode code, const std::string& fragment) {
+  EXPECT_EQ(static_cast<int>(status.code()), static_cast<int>(code)) << status.message();
+  EXPECT_NE(status.message().find(fragment), std::string::npos)
+      << "expected '" << fragment << "' in: " << status.message();
+}
+
 std::vector<float> random_integers(size_t count, int range, uint64_t seed) {
   std::mt19937_64 engine(seed);
   std::uniform_int_distribution<int> pick(-range, range);

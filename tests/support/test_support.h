@@ -44,6 +44,9 @@ void write_bytes(const std::string& path, std::span<const std::byte> bytes);
 ::testing::AssertionResult all_close(std::span<const float> actual, std::span<const float> expected,
                                      double absolute, double relative);
 
+// `status` is an error of `code` whose message has `fragment` in it.
+void expect_refused(const Status& status, StatusCode code, const std::string& fragment);
+
 // Small reproducible numbers for tests: integers in [-range, range] as floats.
 std::vector<float> random_integers(size_t count, int range, uint64_t seed);
 // Uniform in [-1, 1).
