@@ -147,7 +147,7 @@ std::string usage_message(const CLI::App& program, const CLI::ParseError& error,
 }
 
 int run_throwing(int argc, const char* const* argv) {
-  CLI::App program("YOLOv7 and YOLOv9 object detection", "yolocu");
+  CLI::App program("YOLOv9 object detection", "yolocu");
   CommandLine line;
   add_all(program, line);
   if (argc < 2) {

@@ -11,6 +11,13 @@
 namespace yolocu {
 namespace {
 
+// A checkpoint saved after fusing has nothing left to fold.
+std::string folding_text(const ConvertReport& report) {
+  if (report.folded_batch_norms == 0 && report.fused_rep_convs == 0) return "folded already";
+  return str_cat(report.folded_batch_norms, " batch norms folded, ", report.fused_rep_convs,
+                 " RepConvs fused");
+}
+
 std::string report_text(const ConvertedModel& converted, const std::string& path) {
   const ModelSummary summary = summarize(converted.model);
   const ConvertReport& report = converted.report;
@@ -20,8 +27,7 @@ std::string report_text(const ConvertedModel& converted, const std::string& path
   return str_cat(one_line(path), ": ", one_line(converted.model.spec.architecture), ", ",
                  summary.layers, " layers, ", quantity(summary.parameters), " parameters (",
                  summary.weight_types, "), ", class_count(converted.model.spec), " classes, ", size,
-                 "from ", report.dialect, ": ", report.folded_batch_norms, " batch norms folded, ",
-                 report.fused_rep_convs, " RepConvs fused, ", report.dropped_nodes,
+                 "from ", report.dialect, ": ", folding_text(report), ", ", report.dropped_nodes,
                  " auxiliary nodes dropped\n");
 }
 

@@ -42,7 +42,7 @@ Result<std::vector<std::string>> pictures_in_folder(const std::string& folder) {
   }
   if (error) return unavailable(folder + ": " + error.message());
   if (paths.empty())
-    return not_found(folder + ": no pictures (JPEG, PNG, BMP, GIF) in this folder");
+    return not_found(folder + ": no pictures (JPEG, PNG, BMP, GIF) in this folder itself");
   std::sort(paths.begin(), paths.end());
   return paths;
 }

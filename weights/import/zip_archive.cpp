@@ -39,7 +39,7 @@ std::string take_error_text(zip_error_t* error) {
 
 Result<ArchivePtr> open_archive(std::span<const std::byte> bytes) {
   // libzip takes no bytes at all for an archive without members.
-  if (bytes.empty()) return corrupt("not a readable zip archive: no bytes");
+  if (bytes.empty()) return corrupt("not a PyTorch checkpoint: no bytes");
   zip_error_t error;
   zip_error_init(&error);
   zip_source_t* source = zip_source_buffer_create(bytes.data(), bytes.size(), 0, &error);
@@ -47,7 +47,8 @@ Result<ArchivePtr> open_archive(std::span<const std::byte> bytes) {
   zip_t* archive = zip_open_from_source(source, ZIP_RDONLY, &error);
   if (archive == nullptr) {
     zip_source_free(source);
-    return corrupt(str_cat("not a readable zip archive: ", take_error_text(&error)));
+    return corrupt(
+        str_cat("not a PyTorch checkpoint, or an incomplete one: ", take_error_text(&error)));
   }
   zip_error_fini(&error);
   return ArchivePtr(archive);
