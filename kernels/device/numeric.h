@@ -1,6 +1,7 @@
-// 16-bit and 8-bit floats as stored bits, and conversions that give the same bits on both targets:
-// rounded to nearest even, subnormals kept, every NaN to the one positive NaN that the hardware
-// gives. sm_80 and later; the e4m3 instruction is used from sm_89 on, the same formula before.
+// 16-bit and 8-bit floats as stored bits, functions of floats, and conversions that give the same
+// bits on both targets: rounded to nearest even, subnormals kept, every NaN to the one positive NaN
+// that the hardware gives. sm_80 and later; the e4m3 instruction is used from sm_89 on, the same
+// formula before.
 #pragma once
 
 #include "kernels/device/target.h"
@@ -37,6 +38,25 @@ YOLOCU_DEVICE Half to_half(float value);
 YOLOCU_DEVICE Bfloat16 to_bfloat16(float value);
 // cvt.rn.satfinite.e4m3x2.f32: beyond 448, infinities included, 448 with the sign.
 YOLOCU_DEVICE E4m3 to_e4m3(float value);
+
+// to_half or to_bfloat16, for kernels that are templates of T.
+template <typename T>
+YOLOCU_DEVICE T from_float(float value);
+// Bits of from_float<T>(low) and, from bit 16 on, of from_float<T>(high): one
+// cvt.rn.{f16x2,bf16x2}.f32.
+template <typename T>
+YOLOCU_DEVICE uint32_t pack_pair(float low, float high);
+
+// e^value by ex2.approx.f32. Relative error at most 2^-22 + |value| * 2^-23 (the product with
+// log2(e) is rounded); infinity from 88.73 on, 0 below -104. Unlike the conversions, the bits
+// differ between the targets.
+YOLOCU_DEVICE float fast_exp(float value);
+// 1 / value by rcp.approx.f32: at most 1 ulp; 0 of infinity, infinity of 0.
+YOLOCU_DEVICE float fast_reciprocal(float value);
+
+// a * b by mul.rn.f64: rounded by itself, while the compiler is free to fuse the operator * with an
+// addition.
+YOLOCU_DEVICE double multiply_unfused(double a, double b);
 
 }  // namespace YOLOCU_TARGET
 }  // namespace yolocu::device

@@ -10,6 +10,7 @@
 // The namespace of everything whose meaning differs between the targets, kernels included, so that
 // one program can hold both. Use: namespace yolocu { inline namespace YOLOCU_TARGET { ... } }
 #define YOLOCU_TARGET cuda_target
+#define YOLOCU_OTHER_TARGET emulated_target          // for headers that declare things of both
 #define YOLOCU_KERNEL __global__ void                // a kernel
 #define YOLOCU_DEVICE __device__ __forceinline__     // a function that only kernels call
 #define YOLOCU_HOST_DEVICE __host__ __device__       // one that means the same everywhere
@@ -25,9 +26,10 @@
 
 #else
 
-#include "kernels/launch.h"
+#include "kernels/call_site.h"
 
 #define YOLOCU_TARGET emulated_target
+#define YOLOCU_OTHER_TARGET cuda_target
 #define YOLOCU_KERNEL inline void
 #define YOLOCU_DEVICE inline
 #define YOLOCU_HOST_DEVICE

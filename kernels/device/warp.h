@@ -43,7 +43,8 @@ YOLOCU_DEVICE int any_lane(int predicate, uint32_t mask = kAllLanes YOLOCU_SITE)
 YOLOCU_DEVICE int all_lanes(int predicate, uint32_t mask = kAllLanes YOLOCU_SITE);
 
 // Sum and maximum over the 32 lanes, in every lane: five shuffle_xor, 16 lanes apart first, so that
-// the order of a float sum is fixed.
+// the order of a float sum is fixed. With NaN, or zeros of both signs, lanes may disagree on a
+// maximum.
 template <typename T>
 YOLOCU_DEVICE T warp_sum(T value YOLOCU_SITE) {
   YOLOCU_UNROLL
