@@ -10,9 +10,9 @@
 
 namespace yolocu {
 
-// ok for cudaSuccess; otherwise kResourceExhausted (memory), kNotFound (no device or driver),
-// kUnsupported (no code for this device) or kUnavailable, with the message
-// "<what>: cudaErrorName: CUDA's text (file:line)".
+// ok for cudaSuccess; otherwise kResourceExhausted (memory), kInvalidArgument (value or handle),
+// kNotFound (no device or driver), kUnsupported (no code for this device) or kUnavailable, with the
+// message "<what>: cudaErrorName: CUDA's text (file:line)".
 Status cuda_status(cudaError_t error, std::string_view what, CallSite site = CallSite::current());
 
 }  // namespace yolocu

@@ -1,6 +1,9 @@
+#include <vector>
+
 #include "engine/base/str_cat.h"
 #include "kernels/cuda_status.h"
 #include "kernels/launch.h"
+#include "kernels/launch_recorder.h"
 
 namespace yolocu {
 namespace {
@@ -11,6 +14,8 @@ constexpr int64_t kSharedBytesWithoutAttribute = 48 * 1024;
 StatusCode code_of(cudaError_t error) {
   switch (error) {
     case cudaErrorMemoryAllocation: return StatusCode::kResourceExhausted;
+    case cudaErrorInvalidValue:
+    case cudaErrorInvalidResourceHandle: return StatusCode::kInvalidArgument;
     case cudaErrorNoDevice:
     case cudaErrorInvalidDevice:
     case cudaErrorInsufficientDriver: return StatusCode::kNotFound;
@@ -34,6 +39,36 @@ dim3 to_dim3(const Extent3& extent) {
           static_cast<unsigned>(extent.z)};
 }
 
+// A thread's own, because a launch knows no more of its runtime than the stream.
+thread_local std::vector<std::weak_ptr<LaunchRecorder>> recorders;
+
+void tell_recorders(std::string_view name, const LaunchConfig& config) {
+  std::erase_if(recorders, [](const auto& recorder) { return recorder.expired(); });
+  for (const auto& weak : recorders) {
+    if (const auto recorder = weak.lock()) recorder->launched(name, config);
+  }
+}
+
+// The part of a LaunchConfig that CUDA takes as attributes.
+struct Attributes {
+  cudaLaunchAttribute list[2];
+  unsigned count = 0;
+
+  explicit Attributes(const LaunchConfig& config) {
+    const dim3 cluster = to_dim3(config.cluster);
+    if (cluster.x * cluster.y * cluster.z > 1) {
+      cudaLaunchAttribute& attribute = list[count++];
+      attribute.id = cudaLaunchAttributeClusterDimension;
+      attribute.val.clusterDim = {cluster.x, cluster.y, cluster.z};
+    }
+    if (config.start == StartRule::kOverlapPrevious) {
+      cudaLaunchAttribute& attribute = list[count++];
+      attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+      attribute.val.programmaticStreamSerializationAllowed = 1;
+    }
+  }
+};
+
 }  // namespace
 
 Status cuda_status(cudaError_t error, std::string_view what, CallSite site) {
@@ -42,6 +77,15 @@ Status cuda_status(cudaError_t error, std::string_view what, CallSite site) {
           str_cat(what, ": ", cudaGetErrorName(error), ": ", cudaGetErrorString(error), " (",
                   path_in_tree(site.file), ":", site.line, ")")};
 }
+
+void record_launches_of_this_thread(const std::shared_ptr<LaunchRecorder>& recorder) {
+  for (const auto& known : recorders) {
+    if (known.lock() == recorder) return;
+  }
+  recorders.push_back(recorder);
+}
+
+inline namespace YOLOCU_TARGET {
 
 Status launch_untyped(std::string_view name, CallSite site, const LaunchConfig& config,
                       const void* function, void** arguments) {
@@ -53,11 +97,19 @@ Status launch_untyped(std::string_view name, CallSite site, const LaunchConfig& 
                                          static_cast<int>(config.shared_bytes)),
                     what, site));
   }
-  const cudaError_t error =
-      cudaLaunchKernel(function, to_dim3(config.grid), to_dim3(config.block), arguments,
-                       static_cast<size_t>(config.shared_bytes), config.stream);
+  Attributes attributes(config);
+  cudaLaunchConfig_t launch{};
+  launch.gridDim = to_dim3(config.grid);
+  launch.blockDim = to_dim3(config.block);
+  launch.dynamicSmemBytes = static_cast<size_t>(config.shared_bytes);
+  launch.stream = config.stream;
+  launch.attrs = attributes.list;
+  launch.numAttrs = attributes.count;
+  const cudaError_t error = cudaLaunchKernelExC(&launch, function, arguments);
   cudaGetLastError();  // takes back the copy that CUDA would hand to an unrelated later check
+  if (error == cudaSuccess) tell_recorders(name, config);
   return cuda_status(error, what, site);
 }
 
+}  // namespace YOLOCU_TARGET
 }  // namespace yolocu

@@ -3,8 +3,10 @@
 #include "kernels/copy/channel_copy.h"
 #include "kernels/copy/channel_copy_kernel.cuh"
 #include "kernels/copy/tile.h"
+#include "kernels/kernel_table.h"
 
 namespace yolocu {
+inline namespace YOLOCU_TARGET {
 namespace {
 
 // Bits of an element, and what one load or store of a thread moves.
@@ -84,4 +86,5 @@ Status channel_copy(void* dst, const void* src, const ChannelCopyProblem& proble
   return invalid_argument(str_cat("channel_copy: no variant is called ", variant.name));
 }
 
+}  // namespace YOLOCU_TARGET
 }  // namespace yolocu

@@ -48,8 +48,8 @@ Result<ChannelCopyVariant> select_channel_copy(const ChannelCopyProblem& problem
 // Enqueues the copy and returns; `variant` is one of channel_copy_variants(). dst and src are
 // device memory, owned by the caller, that stays alive until the stream gets there; they may be one
 // buffer if the channels do not overlap. Errors of can_implement; kInvalidArgument if a pointer has
-// less than alignment_bytes; of launch().
-Status channel_copy(void* dst, const void* src, const ChannelCopyProblem& problem,
-                    const ChannelCopyVariant& variant, Stream stream);
+// less than alignment_bytes; of launch(). The function: KernelTable::channel_copy.
+using ChannelCopy = Status(void* dst, const void* src, const ChannelCopyProblem& problem,
+                           const ChannelCopyVariant& variant, Stream stream);
 
 }  // namespace yolocu
