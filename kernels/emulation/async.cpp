@@ -3,14 +3,17 @@
 #include <cstring>
 
 #include "engine/base/str_cat.h"
-#include "kernels/emulation/block.h"
+#include "kernels/emulation/cluster.h"
+#include "kernels/emulation/memory_access.h"
+#include "kernels/emulation/warp_ops.h"
 
 namespace yolocu::emulation {
 namespace {
 
 constexpr int kPoison = 0xFF;
 
-void check_copy(const Thread& thread, const AsyncCopy& copy, CallSite site) {
+// What is wrong with a copy, whatever its source holds.
+void check_copy(Thread& thread, const AsyncCopy& copy, CallSite site) {
   const Block& block = *thread.block;
   const auto bytes = static_cast<uint32_t>(copy.bytes);
   std::string what;
@@ -23,31 +26,66 @@ void check_copy(const Thread& thread, const AsyncCopy& copy, CallSite site) {
   } else if (copy.dst % bytes != 0 || reinterpret_cast<uintptr_t>(copy.src) % bytes != 0) {
     what = str_cat("misaligned asynchronous copy of ", bytes, " bytes: to offset ", copy.dst,
                    ", from ", copy.src);
+  } else {
+    return;
   }
-  // The source is read whole elements at a time, so its bytes are checked one by one.
-  for (int i = 0; what.empty() && i < copy.source_bytes; ++i) {
-    what = block.launch.memory->access(AccessKind::kRead,
-                                       static_cast<const std::byte*>(copy.src) + i, 1);
-  }
-  if (!what.empty()) thread.block->fail(thread, site, std::move(what));
+  thread.cluster->fail(thread, site, std::move(what));
 }
 
-void move_bytes(Block& block, const AsyncCopy& copy) {
-  std::byte* dst = block.shared.data() + copy.dst;
+// The copy reads its source until the wait, but knows no more than its thread did when it began.
+void check_source(Thread& thread, const AsyncQueue::Item& item) {
+  if (item.copy.source_bytes == 0) return;
+  check_global(thread, thread.cluster->accessor(thread, *item.known),
+               {.kind = GlobalAccess::kRead,
+                .address = item.copy.src,
+                .size = static_cast<size_t>(item.copy.source_bytes),
+                .site = item.site});
+}
+
+// Nearly all copies are of 16 whole bytes, which the compiler moves at once if it sees the number.
+void move_bytes(std::byte* dst, const AsyncCopy& copy) {
+  if (copy.source_bytes == 16) {
+    std::memcpy(dst, copy.src, 16);
+    return;
+  }
   const auto source_bytes = static_cast<size_t>(copy.source_bytes);
   if (source_bytes > 0) std::memcpy(dst, copy.src, source_bytes);
   std::memset(dst + source_bytes, 0, static_cast<size_t>(copy.bytes) - source_bytes);
 }
 
+void poison(std::byte* dst, int bytes) {
+  if (bytes == 16) {
+    std::memset(dst, kPoison, 16);
+  } else {
+    std::memset(dst, kPoison, static_cast<size_t>(bytes));
+  }
+}
+
+// A warp's copies are a request to each memory; what is filled with zeros is only written.
+void log_copy(Thread& thread, const AsyncCopy& copy, CallSite site) {
+  log_request(thread, Space::kShared, copy.dst, static_cast<size_t>(copy.bytes), site);
+  if (copy.source_bytes == 0) return;
+  log_request(thread, Space::kGlobal, reinterpret_cast<uintptr_t>(copy.src),
+              static_cast<size_t>(copy.source_bytes), site);
+}
+
 // Delivers all copies of groups below `end`.
 void deliver(Thread& thread, int64_t end) {
   Block& block = *thread.block;
+  Cluster& cluster = *thread.cluster;
   AsyncQueue& queue = thread.copies;
+  const EmulationOptions& options = cluster.launch.options;
   while (queue.first < queue.items.size() && queue.items[queue.first].group < end) {
-    const AsyncCopy& copy = queue.items[queue.first++].copy;
-    if (block.launch.options.delivery == AsyncDelivery::kLate) move_bytes(block, copy);
-    if (block.launch.options.races == RaceCheck::kOn) {
-      block.shadow.finish_async_write(thread.accessor(), copy.dst, static_cast<size_t>(copy.bytes));
+    const AsyncQueue::Item& item = queue.items[queue.first++];
+    const AsyncCopy& copy = item.copy;
+    check_source(thread, item);
+    cluster.clocks.release(item.known);
+    if (options.delivery == AsyncDelivery::kLate) {
+      move_bytes(block.shared.data() + copy.dst, copy);
+    }
+    if (options.races == RaceCheck::kOn) {
+      block.shadow.finish_async_write(thread.accessor(0), copy.dst,
+                                      static_cast<size_t>(copy.bytes));
     }
   }
   if (queue.first == queue.items.size()) {
@@ -59,36 +97,47 @@ void deliver(Thread& thread, int64_t end) {
 }  // namespace
 
 void copy_async(const AsyncCopy& copy, CallSite site) {
-  Thread& thread = *Block::current();
+  Thread& thread = *running_thread;
+  Cluster& cluster = *thread.cluster;
   Block& block = *thread.block;
-  block.maybe_preempt(thread);
+  wait_for_warp_ops(thread);
+  cluster.maybe_preempt(thread);
   check_copy(thread, copy, site);
-  const auto bytes = static_cast<size_t>(copy.bytes);
-  if (block.launch.options.races == RaceCheck::kOn) {
-    std::string what =
-        block.shadow.access(thread.accessor(), AccessKind::kAsyncWrite, copy.dst, bytes, site);
-    if (!what.empty()) block.fail(thread, site, std::move(what));
+  const EmulationOptions& options = cluster.launch.options;
+  if (options.races == RaceCheck::kOn) {
+    cluster.launch.memory->prefetch(cluster.worker, copy.src);
+    const auto bytes = static_cast<size_t>(copy.bytes);
+    const Accessor by = thread.accessor(cluster.site_number(site));
+    if (!block.shadow.access(by, AccessKind::kAsyncWrite, copy.dst, bytes)) {
+      cluster.fail(thread, site,
+                   block.shadow.explain(by, AccessKind::kAsyncWrite, copy.dst, bytes));
+    }
   }
-  if (block.launch.options.delivery == AsyncDelivery::kEarly) {
-    move_bytes(block, copy);
+  AsyncQueue::Item item{copy, site, thread.copies.open_group, nullptr};
+  cluster.clocks.share(item.known, thread.known);
+  std::byte* dst = block.shared.data() + copy.dst;
+  if (options.delivery == AsyncDelivery::kEarly) {
+    check_source(thread, item);
+    move_bytes(dst, copy);
   } else {
-    std::memset(block.shared.data() + copy.dst, kPoison, bytes);
+    poison(dst, copy.bytes);
   }
-  block.counters.async_copied_bytes += copy.source_bytes;
-  thread.copies.items.push_back({copy, site, thread.copies.open_group});
+  cluster.counters.async_copied_bytes += copy.source_bytes;
+  if (options.counting == Counting::kRequests) log_copy(thread, copy, site);
+  thread.copies.items.push_back(item);
 }
 
 void commit_copies(CallSite) {
-  ++Block::current()->copies.open_group;
+  ++running_thread->copies.open_group;
 }
 
 void wait_copies(int pending, CallSite) {
-  Thread& thread = *Block::current();
+  Thread& thread = *running_thread;
   deliver(thread, thread.copies.open_group - pending);
 }
 
 void wait_all_copies(CallSite) {
-  Thread& thread = *Block::current();
+  Thread& thread = *running_thread;
   deliver(thread, thread.copies.open_group + 1);
 }
 

@@ -47,15 +47,24 @@ StackSpan finish_switch([[maybe_unused]] void* fake_stack) {
 
 }  // namespace
 
+// AddressSanitizer's marks of a stack would outlive it, and apply to what is mapped there next.
+void StackPool::release() {
+  if (memory_ == nullptr) return;
+#ifdef YOLOCU_ADDRESS_SANITIZER
+  __asan_unpoison_memory_region(memory_, count_ * kPitch);
+#endif
+  munmap(memory_, count_ * kPitch);
+  memory_ = nullptr;
+  count_ = 0;
+}
+
 StackPool::~StackPool() {
-  if (memory_ != nullptr) munmap(memory_, count_ * kPitch);
+  release();
 }
 
 bool StackPool::reserve(size_t count) {
   if (count <= count_) return true;
-  if (memory_ != nullptr) munmap(memory_, count_ * kPitch);
-  memory_ = nullptr;
-  count_ = 0;
+  release();
   void* memory = mmap(nullptr, count * kPitch, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return false;

@@ -24,6 +24,8 @@ class StackPool {
   StackSpan stack(size_t index) const;
 
  private:
+  void release();
+
   std::byte* memory_ = nullptr;
   size_t count_ = 0;
 };

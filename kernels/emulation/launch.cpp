@@ -1,84 +1,57 @@
 #include "kernels/emulation/launch.h"
 
-#include <atomic>
-#include <mutex>
-#include <numeric>
+#include <algorithm>
 #include <thread>
 
 #include "engine/base/str_cat.h"
-#include "kernels/emulation/block.h"
+#include "kernels/emulation/cluster.h"
+#include "kernels/emulation/worker.h"
 
 namespace yolocu::emulation {
 namespace {
 
-// Blocks in an order drawn from the seed: i -> (first + i * step) mod count, with a step that has
-// no divisor in common with count, visits each once.
-class BlockOrder {
- public:
-  BlockOrder(Index3 grid, uint64_t seed)
-      : grid_(grid), count_(uint64_t{grid.x} * grid.y * grid.z), random_(seed) {
-    first_ = random_.next() % count_;
-    do {
-      step_ = 1 + random_.next() % count_;
-    } while (std::gcd(step_, count_) != 1);
-  }
-
-  uint64_t count() const { return count_; }
-  // Number of the i-th block to run. A grid has fewer than 2^63 blocks; those of more than 2^32
-  // run in order.
-  uint64_t block(uint64_t i) const {
-    return count_ > UINT32_MAX ? i : (first_ + i % count_ * step_) % count_;
-  }
-  Index3 index(uint64_t block) const {
-    return {static_cast<uint32_t>(block % grid_.x),
-            static_cast<uint32_t>(block / grid_.x % grid_.y),
-            static_cast<uint32_t>(block / grid_.x / grid_.y)};
-  }
-
- private:
-  Index3 grid_;
-  uint64_t count_, first_, step_;
-  Random random_;
-};
-
-// What the workers of one launch share.
-struct Work {
-  const Launch& launch;
-  BlockOrder order;
-  std::atomic<uint64_t> next = 0;
-  std::atomic<bool> stop = false;
-  std::mutex mutex;  // guards the rest
-  Status status = {};
-  Counters counters = {};
-};
-
-void stop_with(Work& work, Status status) {
-  const std::scoped_lock lock(work.mutex);
-  if (work.status.ok()) work.status = std::move(status);
-  work.stop = true;
-}
-
-void run_blocks(Work& work, StackPool& stacks) {
-  const Launch& launch = work.launch;
-  if (!stacks.reserve(size_t{launch.block.x} * launch.block.y * launch.block.z)) {
-    return stop_with(work, resource_exhausted(str_cat("kernel ", launch.name,
-                                                      ": no room for the emulated stacks")));
-  }
-  Block block(launch, stacks);
-  while (!work.stop) {
-    const uint64_t i = work.next++;
-    if (i >= work.order.count()) break;
-    const uint64_t number = work.order.block(i);
-    const auto violation = block.run(work.order.index(number), launch.options.seed + number);
-    if (violation) stop_with(work, unavailable(violation_text(launch.name, *violation)));
-  }
-  const std::scoped_lock lock(work.mutex);
-  work.counters.add(block.counters);
-}
+// Stacks take two memory mappings each, and Linux allows a process 65,530.
+constexpr size_t kMostThreads = 24576;  // resident, of all workers
 
 Index3 to_index(const Extent3& extent) {
   return {static_cast<uint32_t>(extent.x), static_cast<uint32_t>(extent.y),
           static_cast<uint32_t>(extent.z)};
+}
+
+size_t residents_of_each(const Launch& launch, uint64_t workers) {
+  const auto wanted = static_cast<size_t>(std::max(launch.options.resident_blocks, 1));
+  return std::clamp<size_t>(kMostThreads / workers / Cluster::thread_count(launch), 1, wanted);
+}
+
+// What depends on the device, unlike check_launch_limits.
+Status check_device_limits(std::string_view name, const LaunchConfig& config, int capability) {
+  const int major = capability / 10, minor = capability % 10;
+  const int64_t shared_limit = shared_bytes_limit(major, minor);
+  const std::string device = str_cat(", and the emulated device is sm_", capability);
+  if (config.shared_bytes > shared_limit) {
+    return invalid_argument(str_cat("kernel ", name, ": expected at most ", shared_limit,
+                                    " bytes of shared memory, got ", config.shared_bytes, device));
+  }
+  const int64_t blocks = config.cluster.x * config.cluster.y * config.cluster.z;
+  if (major >= 12 && blocks > 1) {
+    return unsupported(str_cat("kernel ", name, ": GeForce cards have no clusters", device));
+  }
+  if (major >= 9) return {};
+  if (blocks > 1) {
+    return unsupported(str_cat("kernel ", name, ": clusters need sm_90", device));
+  }
+  if (config.start == StartRule::kOverlapPrevious) {
+    return unsupported(str_cat("kernel ", name, ": dependent launches need sm_90", device));
+  }
+  return {};
+}
+
+LaunchShape shape_of(const Launch& launch) {
+  return {.kernel = std::string(launch.name),
+          .grid = launch.grid,
+          .block = launch.block,
+          .cluster = launch.cluster,
+          .start = launch.start};
 }
 
 }  // namespace
@@ -86,28 +59,41 @@ Index3 to_index(const Extent3& extent) {
 Status EmulatedDevice::run(std::string_view name, const LaunchConfig& config,
                            std::function<void()> kernel) {
   YOLOCU_RETURN_IF_ERROR(check_launch_limits(name, config));
-  const Launch launch{name,
-                      to_index(config.grid),
-                      to_index(config.block),
-                      static_cast<uint32_t>(config.shared_bytes),
-                      options_,
-                      &memory_,
-                      std::move(kernel)};
-  Work work{.launch = launch, .order = BlockOrder(launch.grid, options_.seed), .mutex = {}};
-  memory_.begin_launch();
-  const uint64_t workers =
-      std::min(static_cast<uint64_t>(std::max(options_.workers, 1)), work.order.count());
+  YOLOCU_RETURN_IF_ERROR(check_device_limits(name, config, options_.compute_capability));
+  LaunchState state;
+  Launch launch{.name = name,
+                .grid = to_index(config.grid),
+                .block = to_index(config.block),
+                .cluster = to_index(config.cluster),
+                .shared_bytes = static_cast<uint32_t>(config.shared_bytes),
+                .options = options_,
+                .memory = &memory_,
+                .epoch = {},
+                .kernel = std::move(kernel),
+                .start = config.start,
+                .state = &state};
+  const uint64_t clusters = volume(clusters_of(launch));
+  if (clusters > UINT32_MAX) {
+    return unsupported(
+        str_cat("kernel ", name, ": the emulation takes at most 2^32 clusters, got ", clusters));
+  }
+  const uint64_t workers = std::min(static_cast<uint64_t>(std::max(options_.workers, 1)), clusters);
+  launch.epoch =
+      memory_.begin_launch(shape_of(launch), workers > 1 ? GlobalShadow::Sharing::kManyHostThreads
+                                                         : GlobalShadow::Sharing::kOneHostThread);
   while (stacks_.size() < workers) stacks_.push_back(std::make_unique<StackPool>());
+  LaunchWork work(launch, workers, residents_of_each(launch, workers));
+  const auto run_worker = [&work, this](uint64_t i) {
+    Worker(work, *stacks_[i], options_.seed + i).run();
+  };
   {
     std::vector<std::jthread> others;
-    for (uint64_t i = 1; i < workers; ++i) {
-      others.emplace_back([&work, &stacks = *stacks_[i]] { run_blocks(work, stacks); });
-    }
-    run_blocks(work, *stacks_[0]);
+    for (uint64_t i = 1; i < workers; ++i) others.emplace_back(run_worker, i);
+    run_worker(0);
   }
   memory_.end_launch();
-  counters_ = work.counters;
-  return work.status;
+  counters_ = work.counters();
+  return work.status();
 }
 
 }  // namespace yolocu::emulation

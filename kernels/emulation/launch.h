@@ -30,7 +30,8 @@ class EmulatedDevice {
   const Counters& counters() const { return counters_; }
 
   // Runs kernel(arguments...) for every thread of the grid and waits for its end; config.stream is
-  // ignored. Errors: those of check_launch_limits; kUnavailable with the first violation of CUDA's
+  // ignored. Errors: those of check_launch_limits; kInvalidArgument or kUnsupported for what a
+  // device of options().compute_capability refuses; kUnavailable with the first violation of CUDA's
   // rules ("kernel K, block (x,y,z), thread (x,y,z) at file:line: what"), after which the device
   // can launch again; kResourceExhausted without room for the stacks. With several workers, which
   // of several violations is reported may vary.
@@ -43,9 +44,10 @@ class EmulatedDevice {
                });
   }
 
- private:
+  // launch() without the types: `kernel` runs once for each thread.
   Status run(std::string_view name, const LaunchConfig& config, std::function<void()> kernel);
 
+ private:
   GlobalMemory memory_;
   std::vector<std::unique_ptr<StackPool>> stacks_;  // one a worker, kept for the next launch
   EmulationOptions options_;

@@ -17,6 +17,11 @@ struct EmulationOptions {
   Counting counting = Counting::kTotals;
   AsyncDelivery delivery = AsyncDelivery::kLate;
   int workers = 1;  // host threads; each runs whole blocks. Results of a correct kernel do not vary
+  // Clusters that one worker runs in turn where they wait for each other: all that a persistent
+  // kernel has must fit into workers x resident_blocks. Fewer where they have many threads: 24,576
+  // of all workers.
+  int resident_blocks = 32;
+  int compute_capability = 90;  // of the device, 10 * major + minor
 };
 
 }  // namespace yolocu::emulation

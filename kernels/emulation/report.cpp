@@ -3,13 +3,10 @@
 #include "engine/base/str_cat.h"
 
 namespace yolocu::emulation {
-namespace {
 
 std::string index_text(const Index3& index) {
   return str_cat("(", index.x, ",", index.y, ",", index.z, ")");
 }
-
-}  // namespace
 
 std::string place_text(CallSite site) {
   constexpr std::string_view kThisFile = __FILE__;

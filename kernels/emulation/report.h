@@ -14,6 +14,9 @@ struct Violation {
   CallSite site;
 };
 
+// "(x,y,z)".
+std::string index_text(const Index3& index);
+
 // "kernels/copy/x.cuh:12": the path within the source tree.
 std::string place_text(CallSite site);
 

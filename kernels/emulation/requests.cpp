@@ -80,6 +80,10 @@ void Counters::add(const Counters& other) {
   global_read_bytes += other.global_read_bytes;
   global_written_bytes += other.global_written_bytes;
   async_copied_bytes += other.async_copied_bytes;
+  cluster_barriers += other.cluster_barriers;
+  mbarrier_phases += other.mbarrier_phases;
+  bulk_copied_bytes += other.bulk_copied_bytes;
+  tensor_flops += other.tensor_flops;
   global_requests += other.global_requests;
   global_sectors += other.global_sectors;
   shared_requests += other.shared_requests;
