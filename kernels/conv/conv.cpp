@@ -1,0 +1,184 @@
+// Legality and launch of the convolutions: the host part, compiled with and without CUDA.
+#include "kernels/conv/conv.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "engine/base/checked.h"
+#include "engine/base/str_cat.h"
+#include "kernels/conv/tile.h"
+
+namespace yolocu {
+namespace {
+
+constexpr auto kVariants = std::to_array<ConvVariant>({
+#define NAIVE(name, dtype) {#name, ConvAlgorithm::kNaive, DType::dtype, {}, 2},
+#define IGEMM(name, dtype, block_m, block_n, block_k, warp_m, warp_n, stages, load_bytes) \
+  {#name,                                                                                 \
+   ConvAlgorithm::kImplicitGemm,                                                          \
+   DType::dtype,                                                                          \
+   {block_m, block_n, block_k, warp_m, warp_n, stages},                                   \
+   load_bytes},
+#include "kernels/conv/variants.inc"
+#undef NAIVE
+#undef IGEMM
+});
+
+constexpr int64_t kElementBytes = 2;  // of every dtype that is implemented
+
+struct Extent {
+  std::string_view name;
+  int64_t value, lowest, highest;
+};
+
+Status check_extents(const ConvProblem& problem) {
+  constexpr int64_t kMost = int64_t{1} << 30;
+  constexpr int64_t kMostOfFilter = 1024;  // keeps every sum of coordinates within 32 bits
+  const Extent extents[] = {
+      {"batch", problem.batch, 1, kMost},
+      {"height", problem.height, 1, kMost},
+      {"width", problem.width, 1, kMost},
+      {"channels", problem.channels, 1, kMost},
+      {"out_channels", problem.out_channels, 1, kMost},
+      {"filter_height", problem.filter_height, 1, kMostOfFilter},
+      {"filter_width", problem.filter_width, 1, kMostOfFilter},
+      {"stride", problem.stride, 1, kMostOfFilter},
+      {"padding", problem.padding, 0, kMostOfFilter},
+      {"groups", problem.groups, 1, std::min(problem.channels, problem.out_channels)},
+      {"height + 2 * padding - filter_height",
+       problem.height + 2 * problem.padding - problem.filter_height, 0, INT64_MAX},
+      {"width + 2 * padding - filter_width",
+       problem.width + 2 * problem.padding - problem.filter_width, 0, INT64_MAX}};
+  for (const Extent& extent : extents) {
+    if (extent.value >= extent.lowest && extent.value <= extent.highest) continue;
+    return invalid_argument(str_cat("conv: expected ", extent.name, " in ", extent.lowest, "..",
+                                    extent.highest, ", got ", extent.value));
+  }
+  if (problem.channels % problem.groups == 0 && problem.out_channels % problem.groups == 0) {
+    return {};
+  }
+  return invalid_argument(str_cat("conv: ", problem.groups, " groups do not divide ",
+                                  problem.channels, " and ", problem.out_channels, " channels"));
+}
+
+Status check_view(std::string_view name, const ChannelView& view, int64_t channels) {
+  constexpr int64_t kMost = int64_t{1} << 30;
+  if (view.offset >= 0 && view.pixel_stride >= channels && view.pixel_stride <= kMost &&
+      view.offset <= view.pixel_stride - channels) {
+    return {};
+  }
+  return invalid_argument(str_cat("conv ", name, ": channels ", view.offset, "..+", channels,
+                                  " do not fit in a pixel of ", view.pixel_stride));
+}
+
+Status check_size(std::string_view name, std::span<const int64_t> extents) {
+  constexpr int64_t kMost = INT32_MAX;  // the kernels index by 32 bits
+  const auto count = checked_element_count(extents);
+  if (count && *count <= kMost) return {};
+  return unsupported(str_cat("conv ", name, ": more than ", kMost, " elements"));
+}
+
+// What a kernel computes of indices before it knows that they are outside: up to a tile too many
+// rows and channels, and a stage too much of k. kSlack is at least the largest of these extents.
+Status check_sizes(const ConvProblem& problem) {
+  constexpr int64_t kSlack = 256;
+  const int64_t padded_rows =
+      problem.batch * problem.height + 2 * problem.padding + problem.filter_height + kSlack;
+  const int64_t padded_width = problem.width + 2 * problem.padding + problem.filter_width;
+  const int64_t x[] = {padded_rows, padded_width, problem.x.pixel_stride};
+  YOLOCU_RETURN_IF_ERROR(check_size("x", x));
+  const int64_t y_stride =
+      std::max(problem.y.pixel_stride, problem.residual ? problem.residual->pixel_stride : 0);
+  const int64_t y_rows = problem.batch * problem.out_height() + kSlack;
+  const int64_t y[] = {y_rows, problem.out_width(), y_stride};
+  YOLOCU_RETURN_IF_ERROR(check_size("y", y));
+  const int64_t w[] = {problem.out_channels + kSlack, problem.filter_height * problem.filter_width,
+                       problem.group_channels() + kSlack};
+  return check_size("w", w);
+}
+
+Status check_problem(const ConvProblem& problem) {
+  YOLOCU_RETURN_IF_ERROR(check_extents(problem));
+  YOLOCU_RETURN_IF_ERROR(check_view("x", problem.x, problem.channels));
+  YOLOCU_RETURN_IF_ERROR(check_view("y", problem.y, problem.out_channels));
+  if (problem.residual) {
+    YOLOCU_RETURN_IF_ERROR(check_view("residual", *problem.residual, problem.out_channels));
+  }
+  if (problem.alignment_bytes < kElementBytes ||
+      !std::has_single_bit(static_cast<uint64_t>(problem.alignment_bytes))) {
+    return invalid_argument(
+        str_cat("conv: expected an alignment that is a power of two of at least ", kElementBytes,
+                " bytes, got ", problem.alignment_bytes));
+  }
+  return check_sizes(problem);
+}
+
+// True if x and w can be read `bytes` at a time without leaving a filter position.
+bool has_load_vectors(const ConvProblem& problem, int64_t bytes) {
+  const int64_t elements = bytes / kElementBytes;
+  return problem.alignment_bytes % bytes == 0 && problem.group_channels() % elements == 0 &&
+         problem.x.pixel_stride % elements == 0 && problem.x.offset % elements == 0;
+}
+
+Status check_pointer(std::string_view name, const void* pointer, int64_t alignment_bytes) {
+  const auto address = reinterpret_cast<uintptr_t>(pointer);
+  if (pointer != nullptr && address % static_cast<uintptr_t>(alignment_bytes) == 0) return {};
+  return invalid_argument(str_cat("conv ", name, ": expected memory aligned to ", alignment_bytes,
+                                  " bytes, got ", pointer));
+}
+
+int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+}  // namespace
+
+std::span<const ConvVariant> conv_variants() {
+  return kVariants;
+}
+
+Status can_implement(const ConvVariant& variant, const ConvProblem& problem) {
+  if (variant.dtype != problem.dtype) {
+    return unsupported(str_cat(variant.name, ": expected ", dtype_name(variant.dtype), ", got ",
+                               dtype_name(problem.dtype)));
+  }
+  YOLOCU_RETURN_IF_ERROR(check_problem(problem));
+  constexpr int64_t kMostGroups = 65535;  // the z of a grid
+  if (variant.algorithm == ConvAlgorithm::kImplicitGemm && problem.groups > kMostGroups) {
+    return unsupported(
+        str_cat(variant.name, ": expected at most ", kMostGroups, " groups, got ", problem.groups));
+  }
+  if (has_load_vectors(problem, variant.load_bytes)) return {};
+  return unsupported(str_cat(variant.name,
+                             ": base, offset, stride or channels of a group of x are "
+                             "not multiples of ",
+                             variant.load_bytes, " bytes"));
+}
+
+Status check_tensors(const ConvTensors& tensors, const ConvProblem& problem) {
+  const int64_t alignment = problem.alignment_bytes;
+  YOLOCU_RETURN_IF_ERROR(check_pointer("y", tensors.y, alignment));
+  YOLOCU_RETURN_IF_ERROR(check_pointer("x", tensors.x, alignment));
+  YOLOCU_RETURN_IF_ERROR(check_pointer("w", tensors.w, alignment));
+  YOLOCU_RETURN_IF_ERROR(check_pointer("bias", tensors.bias, sizeof(float)));
+  if (problem.residual) return check_pointer("residual", tensors.residual, alignment);
+  if (tensors.residual == nullptr) return {};
+  return invalid_argument("conv residual: given, but the problem has none");
+}
+
+LaunchConfig conv_launch(const ConvVariant& variant, const ConvProblem& problem) {
+  if (variant.algorithm == ConvAlgorithm::kNaive) {
+    const int64_t outputs = problem.out_pixels() * problem.out_channels;
+    constexpr int64_t kMostBlocks = INT32_MAX;
+    return {.grid = {std::min(kMostBlocks, ceil_div(outputs, kConvNaiveThreads))},
+            .block = {kConvNaiveThreads}};
+  }
+  const int64_t rows = ceil_div(problem.out_pixels(), variant.tile.block_m);
+  const int64_t columns = ceil_div(problem.group_out_channels(), variant.tile.block_n);
+  return {.grid = {rows * columns, 1, problem.groups},
+          .block = {variant.tile.threads()},
+          .shared_bytes = variant.tile.shared_bytes()};
+}
+
+}  // namespace yolocu

@@ -1,0 +1,48 @@
+// Instantiation and dispatch of the variants in variants.inc.
+#include <type_traits>
+
+#include "engine/base/str_cat.h"
+#include "kernels/conv/conv.h"
+#include "kernels/conv/conv_igemm_kernel.cuh"
+#include "kernels/conv/conv_naive_kernel.cuh"
+#include "kernels/conv/tile.h"
+#include "kernels/kernel_table.h"
+
+namespace yolocu {
+inline namespace YOLOCU_TARGET {
+namespace {
+
+template <DType kDType>
+using ConvElement = std::conditional_t<kDType == DType::kF16, device::Half, device::Bfloat16>;
+
+}  // namespace
+
+Status conv(const ConvTensors& tensors, const ConvProblem& problem, const ConvVariant& variant,
+            Stream stream) {
+  YOLOCU_RETURN_IF_ERROR(can_implement(variant, problem));
+  YOLOCU_RETURN_IF_ERROR(check_tensors(tensors, problem));
+  LaunchConfig config = conv_launch(variant, problem);
+  config.stream = stream;
+#define NAIVE(variant_name, dtype)                                                \
+  if (variant.name == #variant_name) {                                            \
+    using Element = ConvElement<DType::dtype>;                                    \
+    return launch(named_kernel(variant.name, conv_naive_kernel<Element>), config, \
+                  conv_arguments<Element>(tensors, problem));                     \
+  }
+#define IGEMM(variant_name, dtype, block_m, block_n, block_k, warp_m, warp_n, stages, bytes)       \
+  if (variant.name == #variant_name) {                                                             \
+    using Element = ConvElement<DType::dtype>;                                                     \
+    return launch(                                                                                 \
+        named_kernel(                                                                              \
+            variant.name,                                                                          \
+            conv_igemm_kernel<Element, block_m, block_n, block_k, warp_m, warp_n, stages, bytes>), \
+        config, conv_arguments<Element>(tensors, problem));                                        \
+  }
+#include "kernels/conv/variants.inc"
+#undef NAIVE
+#undef IGEMM
+  return invalid_argument(str_cat("conv: no variant is called ", variant.name));
+}
+
+}  // namespace YOLOCU_TARGET
+}  // namespace yolocu

@@ -1,0 +1,115 @@
+// Convolution of NHWC tensors with bias, activation and residual, on the tensor cores of sm_80 and
+// later.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "engine/base/dtype.h"
+#include "kernels/channel_view.h"
+#include "kernels/launch.h"
+#include "yolocu/status.h"
+
+namespace yolocu {
+
+// kSilu: v / (1 + exp(-v)). kLeakyRelu: v, or v / 10 for v < 0. kRelu: max(v, 0).
+enum class Activation : uint8_t { kNone, kSilu, kLeakyRelu, kRelu };
+
+// y[n,p,q,k] = act(bias[k] + sum over r, s, c of
+//                    x[n, p*stride - padding + r, q*stride - padding + s, g*(C/groups) + c] *
+//                    w[k,r,s,c]) + residual[n,p,q,k]
+// with g = k / (K/groups), x zero outside the picture, P = (H + 2*padding - R) / stride + 1 and Q
+// alike. x [N,H,W,C], y and residual [N,P,Q,K], w [K,R,S,C/groups] of `dtype`; bias [K] f32. Sums
+// are f32 and y is rounded once. Counts are elements.
+struct ConvProblem {
+  DType dtype = DType::kF16;                    // kF16 or kBF16
+  int64_t batch = 1, height = 0, width = 0;     // N, H, W
+  int64_t channels = 0;                         // C
+  int64_t out_channels = 0;                     // K
+  int64_t filter_height = 1, filter_width = 1;  // R, S
+  int64_t stride = 1, padding = 0;              // of both directions
+  int64_t groups = 1;                           // divides C and K
+  Activation activation = Activation::kNone;
+  ChannelView x = {}, y = {};                // offset + channels <= pixel_stride
+  std::optional<ChannelView> residual = {};  // none: nothing is added
+  int64_t alignment_bytes = 16;              // of every tensor's first element: a power of two
+
+  int64_t out_height() const { return (height + 2 * padding - filter_height) / stride + 1; }  // P
+  int64_t out_width() const { return (width + 2 * padding - filter_width) / stride + 1; }     // Q
+  int64_t out_pixels() const { return batch * out_height() * out_width(); }
+  int64_t group_channels() const { return channels / groups; }
+  int64_t group_out_channels() const { return out_channels / groups; }
+  int64_t depth() const { return filter_height * filter_width * group_channels(); }  // R*S*C/groups
+};
+
+// kNaive: a thread computes one output; the others are judged by it.
+// kImplicitGemm: a block computes block_m x block_n of the product M = N*P*Q, N = K/groups,
+// K = R*S*C/groups by mma.sync, its operands staged through shared memory by cp.async.
+enum class ConvAlgorithm : uint8_t { kNaive, kImplicitGemm };
+
+// Compile-time choices of an implicit GEMM, in elements. All 0 for kNaive.
+struct ConvTile {
+  int block_m = 0, block_n = 0, block_k = 0;  // of a block; block_k is one stage of the pipeline
+  int warp_m = 0, warp_n = 0;                 // of a warp
+  int stages = 0;
+
+  constexpr int warps() const { return warp_m == 0 ? 0 : (block_m / warp_m) * (block_n / warp_n); }
+  constexpr int threads() const { return warps() * 32; }
+  constexpr int stage_bytes() const { return (block_m + block_n) * block_k * 2; }
+  constexpr int shared_bytes() const { return stages * stage_bytes(); }
+};
+
+// One line of variants.inc. The name reads conv_naive_<dtype> or
+// conv_igemm_<dtype>_b<block m>x<n>x<k>_w<warp m>x<n>_s<stages>_v<load bytes>.
+struct ConvVariant {
+  std::string_view name;
+  ConvAlgorithm algorithm;
+  DType dtype;
+  ConvTile tile;
+  int load_bytes;  // of one copy from global memory: 2 (plain loads), or 4, 8, 16 (cp.async)
+};
+
+// The inventory: the naive variants first.
+std::span<const ConvVariant> conv_variants();
+
+// kInvalidArgument: the problem makes no sense (says why). kUnsupported: another dtype; a view of x
+// or w whose vectors of load_bytes are not aligned or straddle a filter position; a tensor of 2^31
+// elements or more; an implicit GEMM of more than 65535 groups.
+Status can_implement(const ConvVariant& variant, const ConvProblem& problem);
+
+// What selection must know of a device.
+struct ConvDevice {
+  int64_t multiprocessors = 108;                // A100
+  int64_t shared_bytes_per_block = 163 * 1024;  // sm_80
+};
+
+// The implicit GEMM of lowest conv_cost, or the naive variant where each channel is a group of its
+// own: there is no product then. Errors of can_implement. Pure.
+Result<ConvVariant> select_conv(const ConvProblem& problem, const ConvDevice& device);
+
+// One line a variant: name, cost or why not, the chosen one marked. For people.
+std::string explain_conv_selection(const ConvProblem& problem, const ConvDevice& device);
+
+// Device memory, owned by the caller, that stays alive until the stream gets there. Each points to
+// the first element of its buffer, not of the view. residual is null if and only if the problem has
+// none; it may be y if the two views are one.
+struct ConvTensors {
+  void* y = nullptr;
+  const void* x = nullptr;
+  const void* w = nullptr;
+  const float* bias = nullptr;
+  const void* residual = nullptr;
+};
+
+// kInvalidArgument: a pointer is null or has less than alignment_bytes (bias: 4 bytes).
+Status check_tensors(const ConvTensors& tensors, const ConvProblem& problem);
+
+// Enqueues the convolution and returns; `variant` is one of conv_variants(). y and x do not
+// overlap. Errors of can_implement, check_tensors and launch(). The function: KernelTable::conv.
+using Conv = Status(const ConvTensors& tensors, const ConvProblem& problem,
+                    const ConvVariant& variant, Stream stream);
+
+}  // namespace yolocu
