@@ -10,6 +10,8 @@
 
 #include "kernels/device/async.h"
 #include "kernels/device/atomics.h"
+#include "kernels/device/dependent_launch.h"
+#include "kernels/device/fence.h"
 #include "kernels/device/memory.h"
 #include "kernels/device/threads.h"
 #include "kernels/device/warp.h"

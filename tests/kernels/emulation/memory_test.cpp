@@ -189,5 +189,31 @@ TEST(EmulatedCounters, CountSectorsAndBankConflicts) {
   }
 }
 
+// Lane i copies 16 bytes from 16 * stride * i on to 16 * i; the upper lanes only fill with zeros.
+YOLOCU_KERNEL copy_strided(GlobalPtr<const int> in, int stride, int lanes) {
+  const auto words = device::shared_memory<int>();
+  const auto lane = static_cast<int>(device::lane());
+  device::copy_async<16>(words, lane * 4, in, lane * stride * 4, lane < lanes ? 16 : 0);
+  device::wait_all_copies();
+}
+
+TEST(EmulatedCounters, CountAsynchronousCopies) {
+  for (const int stride : {1, 2, 5}) {
+    for (const int lanes : {32, 7}) {
+      EmulatedDevice device({.counting = Counting::kRequests});
+      auto in = filled_buffer(device, count_up<int>(32 * 5 * 4, 0), "in");
+      ASSERT_OK(device.launch(named_kernel("copy_strided", copy_strided),
+                              {.block = {32}, .shared_bytes = 512}, GlobalPtr<const int>(in.data()),
+                              stride, lanes));
+      const auto& counters = device.counters();
+      EXPECT_EQ(counters.global_requests, 1);
+      EXPECT_EQ(counters.global_sectors, stride == 1 ? (lanes + 1) / 2 : lanes);
+      EXPECT_EQ(counters.shared_requests, 1);
+      EXPECT_EQ(counters.shared_passes, 4) << "8 lanes of 16 bytes fill the banks once";
+      EXPECT_EQ(counters.async_copied_bytes, lanes * 16);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace yolocu

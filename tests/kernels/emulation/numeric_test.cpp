@@ -117,5 +117,40 @@ TEST(Numeric, RoundsBfloat16) {
   EXPECT_EQ(to_float(Bfloat16{0xC040}), -3.0f);
 }
 
+TEST(Numeric, PairsHoldTheRoundedNumbersLowHalfFirst) {
+  EXPECT_EQ(pack_pair<Half>(1.0f, -2.0f), 0xC0003C00u);
+  EXPECT_EQ(pack_pair<Bfloat16>(1.0f, -2.0f), 0xC0003F80u);
+  EXPECT_EQ(pack_pair<Half>(65520.0f, 1.0f + 0x1p-11f), 0x3C007C00u) << "overflow; a tie to even";
+  EXPECT_EQ(from_float<Half>(0.5f).bits, 0x3800);
+  EXPECT_EQ(from_float<Bfloat16>(0.5f).bits, 0x3F00);
+}
+
+TEST(Numeric, ExponentialIsWithinItsBound) {
+  for (float value = -87.0f; value <= 88.0f; value += 0.37f) {
+    const double exact = std::exp(static_cast<double>(value));
+    const double bound = std::ldexp(1.0, -22) + std::fabs(static_cast<double>(value)) * 0x1p-23;
+    EXPECT_LE(std::fabs(static_cast<double>(fast_exp(value)) - exact), bound * exact) << value;
+  }
+  EXPECT_EQ(fast_exp(89.0f), kInfinity);
+  EXPECT_EQ(fast_exp(kInfinity), kInfinity);
+  EXPECT_EQ(fast_exp(-104.5f), 0.0f);
+  EXPECT_TRUE(std::isnan(fast_exp(std::nanf(""))));
+}
+
+TEST(Numeric, ReciprocalIsWithinOneUlp) {
+  for (const float value : {1.0f, 3.0f, -7.5f, 1e30f, 1.5e-30f, 0.1f}) {
+    const double exact = 1.0 / static_cast<double>(value);
+    EXPECT_LE(std::fabs(static_cast<double>(fast_reciprocal(value)) - exact),
+              std::ldexp(std::fabs(exact), -23))
+        << value;
+  }
+  EXPECT_EQ(fast_reciprocal(kInfinity), 0.0f);
+  EXPECT_EQ(fast_reciprocal(0.0f), kInfinity);
+}
+
+TEST(Numeric, UnfusedProductIsRoundedBeforeItIsUsed) {
+  EXPECT_EQ(multiply_unfused(1.0 + 0x1p-30, 1.0 - 0x1p-30) - 1.0, 0.0) << "fused: -0x1p-60";
+}
+
 }  // namespace
 }  // namespace yolocu::device

@@ -1,0 +1,230 @@
+// Convolutions that every variant is tested on, made to measure for its tile and loads, and data
+// for them.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernels/conv/conv.h"
+#include "tests/reference/conv.h"
+
+namespace yolocu::testing {
+
+struct ConvCase {
+  ConvVariant variant;
+  std::string name;  // of the problem
+  ConvProblem problem;
+};
+
+// Dense views of the problem's channels, unless it has views already.
+inline ConvProblem with_dense_views(ConvProblem problem) {
+  if (problem.x.pixel_stride == 0) problem.x = {problem.channels, 0};
+  if (problem.y.pixel_stride == 0) problem.y = {problem.out_channels, 0};
+  return problem;
+}
+
+inline ConvProblem padded(ConvProblem problem, int64_t padding) {
+  problem.padding = padding;
+  return problem;
+}
+
+using NamedProblems = std::vector<std::pair<std::string, ConvProblem>>;
+
+// Rows and columns of the product around the tile; v: channels of one load.
+inline NamedProblems tile_problems(const ConvVariant& variant, int64_t v) {
+  const int64_t m = std::max(variant.tile.block_m, 16), n = std::max(variant.tile.block_n, 16);
+  const auto pointwise = [](int64_t width, int64_t channels, int64_t out_channels) {
+    return ConvProblem{
+        .height = 1, .width = width, .channels = channels, .out_channels = out_channels};
+  };
+  return {{"one", pointwise(1, v, 1)},
+          {"below_tile", pointwise(m - 1, 3 * v, n - 1)},
+          {"tile", pointwise(m, 32, n)},
+          {"above_tile", pointwise(m + 1, 40, n + 1)},
+          {"prime_blocks", pointwise(2 * m + 3, 5 * v, 2 * n + 5)}};
+}
+
+// Filters, strides, paddings. Depths from one stage to more than twice around the ring.
+inline NamedProblems filter_problems(int64_t v) {
+  const ConvProblem base = {.height = 7, .width = 5, .channels = 3 * v, .out_channels = 24};
+  const auto filter = [&base](int64_t r, int64_t s, int64_t stride, int64_t padding) {
+    ConvProblem problem = padded(base, padding);
+    problem.filter_height = r;
+    problem.filter_width = s;
+    problem.stride = stride;
+    return problem;
+  };
+  ConvProblem deep = filter(3, 3, 1, 1);
+  deep.channels = 32;
+  ConvProblem batch = filter(3, 3, 2, 1);
+  batch.batch = 2;
+  batch.height = 9;
+  ConvProblem wide = filter(2, 2, 1, 0);
+  wide.channels = 16 * v;
+  return {{"deep", deep},
+          {"batch2_stride2", batch},
+          {"r1_padding3", filter(1, 1, 1, 3)},
+          {"r2_stride2", filter(2, 2, 2, 0)},
+          {"r2_padding1", filter(2, 2, 1, 1)},
+          {"r2_wide", wide},
+          {"r3_no_padding", filter(3, 3, 1, 0)},
+          {"r3_padding3", filter(3, 3, 2, 3)},
+          {"r5_padding2", filter(5, 5, 1, 2)},
+          {"r5_stride3", filter(5, 5, 3, 1)},
+          {"r1x3", filter(1, 3, 1, 1)},
+          {"r3x2", filter(3, 2, 1, 1)}};
+}
+
+inline NamedProblems group_problems(int64_t v) {
+  const auto grouped = [](int64_t groups, int64_t channels, int64_t out_channels) {
+    return ConvProblem{.height = 3,
+                       .width = 5,
+                       .channels = groups * channels,
+                       .out_channels = groups * out_channels,
+                       .filter_height = 3,
+                       .filter_width = 3,
+                       .padding = 1,
+                       .groups = groups};
+  };
+  return {{"groups4_of_16", grouped(4, 16, 16)},
+          {"groups2_odd_outputs", grouped(2, 3 * v, 5)},
+          {"groups3_of_40", grouped(3, 40, 8)},
+          {"depthwise", grouped(11, 1, 1)}};
+}
+
+// Channel counts that are no multiples of anything.
+inline NamedProblems channel_problems() {
+  NamedProblems problems;
+  for (const auto& [channels, out_channels] :
+       {std::pair{1, 3}, {3, 8}, {8, 85}, {24, 1}, {85, 24}, {2, 255}, {90, 60}}) {
+    problems.emplace_back("c" + std::to_string(channels) + "_k" + std::to_string(out_channels),
+                          ConvProblem{.height = 4,
+                                      .width = 5,
+                                      .channels = channels,
+                                      .out_channels = out_channels,
+                                      .filter_height = 3,
+                                      .filter_width = 3,
+                                      .padding = 1});
+  }
+  return problems;
+}
+
+// Parts of larger buffers, residuals and activations.
+inline NamedProblems epilogue_problems(int64_t v) {
+  const ConvProblem base = {.batch = 2,
+                            .height = 5,
+                            .width = 4,
+                            .channels = 4 * v,
+                            .out_channels = 40,
+                            .filter_height = 3,
+                            .filter_width = 3,
+                            .padding = 1,
+                            .x = {8 * v, 2 * v}};
+  NamedProblems problems;
+  const auto add = [&](const std::string& name, Activation activation, ChannelView y,
+                       std::optional<ChannelView> residual) {
+    ConvProblem problem = base;
+    problem.activation = activation;
+    problem.y = y;
+    problem.residual = residual;
+    problems.emplace_back(name, problem);
+  };
+  add("view_silu", Activation::kSilu, {56, 8}, std::nullopt);
+  add("view_leaky", Activation::kLeakyRelu, {41, 1}, std::nullopt);
+  add("view_relu", Activation::kRelu, {48, 0}, std::nullopt);
+  add("residual", Activation::kNone, {40, 0}, ChannelView{40, 0});
+  add("residual_silu", Activation::kSilu, {64, 16}, ChannelView{48, 8});
+  add("residual_odd_leaky", Activation::kLeakyRelu, {40, 0}, ChannelView{43, 3});
+  add("residual_relu", Activation::kRelu, {45, 2}, ChannelView{80, 40});
+  // Views that vectors fit, but not the last of them.
+  add("residue_in_view", Activation::kSilu, {48, 8}, std::nullopt);
+  problems.back().second.out_channels = 37;
+  add("residual_residue_in_view", Activation::kSilu, {64, 16}, ChannelView{56, 8});
+  problems.back().second.out_channels = 37;
+  return problems;
+}
+
+// What `variant` can implement of the problems above.
+inline std::vector<ConvCase> conv_cases(const ConvVariant& variant) {
+  const int64_t v = variant.load_bytes / 2;
+  std::vector<ConvCase> cases;
+  for (const NamedProblems& problems :
+       {tile_problems(variant, v), filter_problems(v), group_problems(v), channel_problems(),
+        epilogue_problems(v)}) {
+    for (const auto& [name, described] : problems) {
+      ConvProblem problem = with_dense_views(described);
+      problem.dtype = variant.dtype;
+      if (can_implement(variant, problem).ok()) cases.push_back({variant, name, problem});
+    }
+  }
+  return cases;
+}
+
+inline std::vector<ConvCase> all_conv_cases() {
+  std::vector<ConvCase> cases;
+  for (const ConvVariant& variant : conv_variants()) {
+    for (ConvCase& conv_case : conv_cases(variant)) cases.push_back(std::move(conv_case));
+  }
+  return cases;
+}
+
+enum class ConvNumbers : uint8_t { kIntegers, kFractions };
+
+// Integers up to 2, whose sums are exact in f32, or fractions in [-1, 1).
+class ConvGenerator {
+ public:
+  ConvGenerator(DType dtype, ConvNumbers numbers, uint32_t seed)
+      : dtype_(dtype), numbers_(numbers), random_(seed) {}
+
+  float number() {
+    if (numbers_ == ConvNumbers::kIntegers) return static_cast<float>(integers_(random_));
+    return fractions_(random_);
+  }
+  uint16_t bits() { return conv_bits(dtype_, static_cast<double>(number())); }
+
+  // [pixels, view.pixel_stride] with numbers in the view and NaN outside of it.
+  std::vector<uint16_t> buffer(int64_t pixels, const ChannelView& view, int64_t channels) {
+    std::vector<uint16_t> values(static_cast<size_t>(pixels * view.pixel_stride), 0x7FFF);
+    for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+      for (int64_t c = 0; c < channels; ++c) {
+        values[static_cast<size_t>(pixel * view.pixel_stride + view.offset + c)] = bits();
+      }
+    }
+    return values;
+  }
+
+ private:
+  DType dtype_;
+  ConvNumbers numbers_;
+  std::mt19937 random_;
+  std::uniform_int_distribution<int> integers_{-2, 2};
+  std::uniform_real_distribution<float> fractions_{-1.0f, 1.0f};
+};
+
+// Reproducible. y: NaN in the view; outside of it bits that differ from place to place.
+inline ConvData conv_data(const ConvProblem& problem, ConvNumbers numbers, uint32_t seed) {
+  ConvGenerator generator(problem.dtype, numbers, seed);
+  ConvData data;
+  data.x =
+      generator.buffer(problem.batch * problem.height * problem.width, problem.x, problem.channels);
+  data.w.resize(static_cast<size_t>(problem.out_channels * problem.depth()));
+  for (uint16_t& value : data.w) value = generator.bits();
+  data.bias.resize(static_cast<size_t>(problem.out_channels));
+  for (float& value : data.bias) value = generator.number();
+  if (problem.residual) {
+    data.residual = generator.buffer(problem.out_pixels(), *problem.residual, problem.out_channels);
+  }
+  data.y.resize(static_cast<size_t>(problem.out_pixels() * problem.y.pixel_stride));
+  for (size_t i = 0; i < data.y.size(); ++i) {
+    const int64_t channel = static_cast<int64_t>(i) % problem.y.pixel_stride - problem.y.offset;
+    const bool in_view = channel >= 0 && channel < problem.out_channels;
+    data.y[i] = in_view ? 0xFFFF : static_cast<uint16_t>(i * 40503 + 1);
+  }
+  return data;
+}
+
+}  // namespace yolocu::testing

@@ -1,0 +1,224 @@
+// Legality, selection and launches of the convolutions: pure host code.
+#include "kernels/conv/conv.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "engine/base/str_cat.h"
+#include "kernels/conv/tile.h"
+#include "tests/kernels/conv_problems.h"
+#include "tests/support/test_support.h"
+
+namespace yolocu {
+namespace {
+
+// A layer that every variant can implement.
+ConvProblem layer() {
+  return {.height = 20,
+          .width = 20,
+          .channels = 64,
+          .out_channels = 64,
+          .filter_height = 3,
+          .filter_width = 3,
+          .padding = 1,
+          .x = {64, 0},
+          .y = {64, 0}};
+}
+
+std::string selected(const ConvProblem& problem, const ConvDevice& device = {}) {
+  const auto variant = select_conv(problem, device);
+  return variant.ok() ? std::string(variant->name) : variant.status().message();
+}
+
+// Bytes of the loads of the selected variant; 0 for the naive one.
+int selected_loads(const ConvProblem& problem) {
+  const auto variant = select_conv(problem, {});
+  EXPECT_TRUE(variant.ok());
+  return variant->algorithm == ConvAlgorithm::kNaive ? 0 : variant->load_bytes;
+}
+
+template <typename Change>
+ConvProblem layer_with(Change change) {
+  ConvProblem problem = layer();
+  change(problem);
+  return problem;
+}
+
+std::string decoded_name(const ConvVariant& variant) {
+  const std::string dtype = variant.dtype == DType::kF16 ? "f16" : "bf16";
+  if (variant.algorithm == ConvAlgorithm::kNaive) return "conv_naive_" + dtype;
+  const ConvTile& tile = variant.tile;
+  return str_cat("conv_igemm_", dtype, "_b", tile.block_m, "x", tile.block_n, "x", tile.block_k,
+                 "_w", tile.warp_m, "x", tile.warp_n, "_s", tile.stages, "_v", variant.load_bytes);
+}
+
+TEST(ConvInventory, NamesDecodeToTheirFields) {
+  std::set<std::string_view> names;
+  for (const ConvVariant& variant : conv_variants()) {
+    EXPECT_EQ(variant.name, decoded_name(variant));
+    EXPECT_TRUE(names.insert(variant.name).second) << variant.name << " is there twice";
+  }
+}
+
+TEST(ConvProblem, OutputExtentsCountWholeSteps) {
+  const auto extents = [](int64_t height, int64_t filter, int64_t stride, int64_t padding) {
+    return ConvProblem{
+        .height = height, .width = 1, .filter_height = filter, .stride = stride, .padding = padding}
+        .out_height();
+  };
+  for (const auto& [height, filter, stride, padding] :
+       {std::array{1, 1, 1, 0}, {7, 3, 2, 1}, {8, 3, 2, 1}, {5, 2, 2, 0}, {6, 5, 3, 2}}) {
+    EXPECT_EQ(extents(height, filter, stride, padding),
+              testing::conv_positions(height, filter, padding, stride));
+  }
+}
+
+TEST(ConvSelection, LoadsAreAsWideAsTheViewAllows) {
+  EXPECT_EQ(selected_loads(layer()), 16);
+  const auto loads_with = [](auto change) { return selected_loads(layer_with(change)); };
+  EXPECT_EQ(loads_with([](ConvProblem& p) { p.x = {128, 64}; }), 16);
+  EXPECT_EQ(loads_with([](ConvProblem& p) { p.x = {128, 4}; }), 8);
+  EXPECT_EQ(loads_with([](ConvProblem& p) { p.x = {66, 0}; }), 4);
+  EXPECT_EQ(loads_with([](ConvProblem& p) { p.x = {65, 1}; }), 2);
+  EXPECT_EQ(loads_with([](ConvProblem& p) { p.alignment_bytes = 8; }), 8);
+  EXPECT_EQ(loads_with([](ConvProblem& p) { p.channels = 3; }), 2);
+  EXPECT_EQ(loads_with([](ConvProblem& p) { p.channels = 4; }), 8);
+  EXPECT_EQ(loads_with([](ConvProblem& p) { p.y = {67, 3}; }), 16) << "y is stored as it allows";
+  ConvProblem large = layer();  // other units are slower than the loads, whatever their width
+  large.height = large.width = 50;
+  EXPECT_EQ(selected_loads(large), 16);
+  large.out_channels = 32;
+  EXPECT_EQ(selected_loads(large), 16);
+}
+
+TEST(ConvSelection, NaiveWhereThereIsNothingToSum) {
+  EXPECT_EQ(selected(layer_with([](ConvProblem& p) { p.groups = 64; })), "conv_naive_f16");
+  EXPECT_NE(selected(layer_with([](ConvProblem& p) { p.groups = 4; })), "conv_naive_f16");
+}
+
+TEST(ConvSelection, LargeLayersGetLargeTilesAndSmallOnesFillTheDevice) {
+  const auto area = [](const ConvProblem& problem, int64_t multiprocessors) {
+    const auto variant = select_conv(problem, {.multiprocessors = multiprocessors});
+    return variant->tile.block_m * variant->tile.block_n;
+  };
+  ConvProblem large = layer();
+  large.height = large.width = 160;
+  large.out_channels = 256;
+  large.y.pixel_stride = 256;
+  EXPECT_GE(area(large, 108), 128 * 64);
+  EXPECT_LE(area(layer(), 108), 64 * 32);
+  EXPECT_GT(area(layer(), 1), area(layer(), 108)) << "one multiprocessor has nothing to fill";
+}
+
+TEST(ConvSelection, LeavesOutTilesThatTheDeviceHasNoRoomFor) {
+  ConvProblem problem = layer();
+  problem.height = problem.width = 160;
+  for (const int64_t bytes : {16, 24, 32, 48}) {
+    const auto variant = select_conv(problem, {.shared_bytes_per_block = bytes * 1024});
+    ASSERT_OK(variant);
+    EXPECT_LE(variant->tile.shared_bytes(), bytes * 1024);
+  }
+}
+
+TEST(ConvSelection, ExplainsItself) {
+  const std::string text = explain_conv_selection(layer(), {});
+  const std::string chosen = "* " + selected(layer()) + ": cost ";
+  EXPECT_NE(text.find(chosen), std::string::npos) << text;
+  for (const ConvVariant& variant : conv_variants()) {
+    EXPECT_NE(text.find(std::string(variant.name) + ": "), std::string::npos);
+  }
+}
+
+TEST(ConvSelection, RefusesOtherTypesByName) {
+  const ConvProblem problem = layer_with([](ConvProblem& p) { p.dtype = DType::kI8; });
+  testing::expect_refused(select_conv(problem, {}).status(), StatusCode::kUnsupported, "I8");
+}
+
+TEST(ConvLegality, RefusesProblemsThatMakeNoSense) {
+  using P = ConvProblem;
+  const auto refuses = [](const std::string& fragment, void (*change)(P&)) {
+    testing::expect_refused(can_implement(conv_variants().front(), layer_with(change)),
+                            StatusCode::kInvalidArgument, fragment);
+  };
+  ASSERT_OK(can_implement(conv_variants().front(), layer()));
+  refuses("batch", [](P& p) { p.batch = 0; });
+  refuses("channels", [](P& p) { p.channels = -1; });
+  refuses("stride", [](P& p) { p.stride = 0; });
+  refuses("padding", [](P& p) { p.padding = -1; });
+  refuses("filter_width", [](P& p) { p.filter_width = int64_t{1} << 40; });
+  refuses("height + 2 * padding - filter_height", [](P& p) { p.filter_height = 23; });
+  refuses("groups", [](P& p) { p.groups = 65; });
+  refuses("3 groups do not divide", [](P& p) { p.groups = 3; });
+  refuses("x: channels 1", [](P& p) { p.x.offset = 1; });
+  refuses("y: channels -8", [](P& p) { p.y.offset = -8; });
+  refuses("residual: channels 0", [](P& p) { p.residual = ChannelView{63, 0}; });
+  refuses("alignment", [](P& p) { p.alignment_bytes = 12; });
+}
+
+TEST(ConvLegality, RefusesMoreThanItsIndicesHold) {
+  using P = ConvProblem;
+  const auto refuses = [](const std::string& fragment, void (*change)(P&)) {
+    testing::expect_refused(can_implement(conv_variants().front(), layer_with(change)),
+                            StatusCode::kUnsupported, fragment);
+  };
+  refuses("conv x", [](P& p) { p.height = int64_t{1} << 30; });
+  refuses("conv x", [](P& p) { p.x.pixel_stride = int64_t{1} << 24; });
+  refuses("conv y", [](P& p) { p.y.pixel_stride = int64_t{1} << 24; });
+  refuses("conv w", [](P& p) {
+    p.out_channels = int64_t{1} << 22;
+    p.y.pixel_stride = p.out_channels;
+    p.height = p.width = 1;
+  });
+}
+
+TEST(ConvLegality, GridsHoldSoManyGroups) {
+  ConvProblem problem = layer();
+  problem.height = problem.width = 1;
+  problem.channels = problem.out_channels = problem.groups = 65536;
+  problem.x.pixel_stride = problem.y.pixel_stride = problem.channels;
+  for (const ConvVariant& variant : conv_variants()) {
+    if (variant.dtype != problem.dtype || variant.load_bytes > 2) continue;
+    const bool naive = variant.algorithm == ConvAlgorithm::kNaive;
+    EXPECT_EQ(can_implement(variant, problem).ok(), naive) << variant.name;
+  }
+}
+
+TEST(ConvTensors, AreCheckedByName) {
+  alignas(16) uint16_t memory[16] = {};
+  const ConvTensors good = {memory, memory, memory, reinterpret_cast<float*>(memory), nullptr};
+  ASSERT_OK(check_tensors(good, layer()));
+  const auto refuses = [&](const std::string& fragment, auto change) {
+    ConvTensors tensors = good;
+    ConvProblem problem = layer();
+    change(tensors, problem);
+    testing::expect_refused(check_tensors(tensors, problem), StatusCode::kInvalidArgument,
+                            fragment);
+  };
+  refuses("y: expected memory", [&](auto& t, auto&) { t.y = memory + 1; });
+  refuses("x: expected memory", [&](auto& t, auto&) { t.x = nullptr; });
+  refuses("w: expected memory", [&](auto& t, auto&) { t.w = memory + 4; });
+  refuses("bias", [&](auto& t, auto&) { t.bias = nullptr; });
+  refuses("residual", [&](auto& t, auto&) { t.residual = memory; });
+  refuses("residual", [](auto&, auto& p) { p.residual = ChannelView{64, 0}; });
+}
+
+TEST(ConvLaunch, CoversEveryOutput) {
+  for (const testing::ConvCase& conv_case : testing::all_conv_cases()) {
+    const ConvProblem& problem = conv_case.problem;
+    const ConvTile& tile = conv_case.variant.tile;
+    const LaunchConfig config = conv_launch(conv_case.variant, problem);
+    ASSERT_OK(check_launch_limits(conv_case.variant.name, config));
+    if (conv_case.variant.algorithm == ConvAlgorithm::kNaive) {
+      EXPECT_GE(config.grid.x * config.block.x, problem.out_pixels() * problem.out_channels);
+      continue;
+    }
+    EXPECT_EQ(config.grid.z, problem.groups);
+    EXPECT_GE(config.grid.x * tile.block_m * tile.block_n,
+              problem.out_pixels() * problem.group_out_channels());
+  }
+}
+
+}  // namespace
+}  // namespace yolocu
