@@ -79,6 +79,9 @@ if(YOLOCU_HAS_CUDA)
   if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
     set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
   endif()
+  # Serialised wgmma is a remark of ptxas that no flag turns into an error.
+  list(PREPEND CMAKE_CUDA_COMPILER_LAUNCHER
+    ${PROJECT_SOURCE_DIR}/cmake/refuse_serialised_wgmma.sh)
   # No -Wpedantic here: it objects to the line markers that nvcc generates.
   target_compile_options(yolocu_options INTERFACE
     $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wshadow>

@@ -4,7 +4,7 @@
 
 build_packages=(g++ cmake ninja-build ccache libstb-dev nlohmann-json3-dev libcli11-dev libzip-dev
   libssl-dev zlib1g-dev libdnnl-dev libboost-context-dev)
-test_packages=(libgtest-dev libbenchmark-dev)
+test_packages=(libgtest-dev libbenchmark-dev python3)
 
 step() { printf '\n==> %s\n' "$*"; }
 
