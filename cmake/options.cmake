@@ -22,6 +22,8 @@ target_compile_options(yolocu_options INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(yolocu_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
 endif()
+# A remark about GCC before 4.6, at every kernel that takes a tensor map by value.
+target_compile_options(yolocu_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-psabi>)
 if(YOLOCU_ASSERTIONS)
   target_compile_options(yolocu_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-UNDEBUG>)
 endif()
