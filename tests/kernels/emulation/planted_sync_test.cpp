@@ -180,7 +180,12 @@ TEST(PlantedSyncBugs, AreCaughtAndTheirTwinsAreNot) {
     size_t missed = 0;
     for (uint64_t seed = 1; seed <= seeds(); ++seed) {
       for (const int workers : {1, 2}) {
-        device.options() = {.seed = seed, .workers = workers};
+        // Both deliveries with both numbers of workers, over two seeds.
+        const bool early = (seed + static_cast<uint64_t>(workers)) % 2 == 0;
+        device.options() = {
+            .seed = seed,
+            .delivery = early ? emulation::AsyncDelivery::kEarly : emulation::AsyncDelivery::kLate,
+            .workers = workers};
         const Status wrong = run(device, bug, bug.wrong);
         if (!is_expected(bug, wrong)) {
           ++missed;
