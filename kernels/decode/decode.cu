@@ -2,6 +2,7 @@
 #include <string>
 
 #include "engine/base/str_cat.h"
+#include "kernels/channel_vector.cuh"
 #include "kernels/decode/decode.h"
 #include "kernels/decode/decode_candidates_kernel.cuh"
 #include "kernels/decode/decode_predictions_kernel.cuh"
@@ -11,21 +12,6 @@
 namespace yolocu {
 inline namespace YOLOCU_TARGET {
 namespace {
-
-template <DType kDType>
-struct DecodeElement;
-template <>
-struct DecodeElement<DType::kF16> {
-  using Type = device::Half;
-};
-template <>
-struct DecodeElement<DType::kBF16> {
-  using Type = device::Bfloat16;
-};
-template <>
-struct DecodeElement<DType::kF32> {
-  using Type = float;
-};
 
 template <typename T, DecodeHead kHead>
 Status launch_predictions(const PredictionTensors& tensors, const DecodeProblem& problem,
@@ -71,10 +57,10 @@ Status decode_predictions(const PredictionTensors& tensors, const DecodeProblem&
                           const DecodeVariant& variant, Stream stream) {
   YOLOCU_RETURN_IF_ERROR(can_implement(variant, problem));
   YOLOCU_RETURN_IF_ERROR(check_tensors(tensors, problem));
-#define VARIANT(variant_name, head, dtype)                                          \
-  if (variant.name == #variant_name) {                                              \
-    return launch_predictions<DecodeElement<DType::dtype>::Type, DecodeHead::head>( \
-        tensors, problem, variant.name, stream);                                    \
+#define VARIANT(variant_name, head, dtype)                                     \
+  if (variant.name == #variant_name) {                                         \
+    return launch_predictions<NumberOf<DType::dtype>::Type, DecodeHead::head>( \
+        tensors, problem, variant.name, stream);                               \
   }
 #include "kernels/decode/variants.inc"
 #undef VARIANT
@@ -86,10 +72,10 @@ Status decode_candidates(const CandidateTensors& tensors, const DecodeProblem& p
   YOLOCU_RETURN_IF_ERROR(can_implement(variant, problem));
   YOLOCU_RETURN_IF_ERROR(check_rule(rule));
   YOLOCU_RETURN_IF_ERROR(check_tensors(tensors, problem));
-#define VARIANT(variant_name, head, dtype)                                         \
-  if (variant.name == #variant_name) {                                             \
-    return launch_candidates<DecodeElement<DType::dtype>::Type, DecodeHead::head>( \
-        tensors, problem, rule, variant.name, stream);                             \
+#define VARIANT(variant_name, head, dtype)                                    \
+  if (variant.name == #variant_name) {                                        \
+    return launch_candidates<NumberOf<DType::dtype>::Type, DecodeHead::head>( \
+        tensors, problem, rule, variant.name, stream);                        \
   }
 #include "kernels/decode/variants.inc"
 #undef VARIANT
