@@ -65,10 +65,6 @@ Result<ConvertedModel> convert_bytes(std::span<const std::byte> bytes,
         "connected; convert the .pt file that the training code wrote");
   }
   YOLOCU_ASSIGN_OR_RETURN(Checkpoint checkpoint, read_torch_checkpoint(bytes));
-  if (checkpoint.dialect != Dialect::kYolov9) {
-    return unsupported(str_cat("a checkpoint of the ", dialect_name(checkpoint.dialect),
-                               " dialect; supported is WongKinYiu/yolov9"));
-  }
   Lowering lowering;
   YOLOCU_RETURN_IF_ERROR(lower_model(lowering, checkpoint.model));
   ConvertedModel converted;

@@ -94,6 +94,13 @@ Result<FoldedConv> parse_conv2d(const Module& module) {
   return conv;
 }
 
+Status check_implicit(const ImportedTensor* tensor, int64_t channels, std::string_view what) {
+  const std::vector<int64_t> expected{1, channels, 1, 1};
+  if (tensor == nullptr || tensor->shape == expected) return {};
+  return corrupt(str_cat("implicit ", what, ": expected ", shape_text(expected), ", got ",
+                         shape_text(tensor->shape)));
+}
+
 }  // namespace
 
 Result<FoldedConv> read_conv2d(const Module& conv2d) {
@@ -151,6 +158,27 @@ Result<FoldedConv> identity_as_conv(const Module& batch_norm, int64_t channels, 
     conv.weight[k * group_in + k % group_in] = 1.0f;
   }
   return fold_batch_norm(std::move(conv), batch_norm);
+}
+
+Result<FoldedConv> fold_implicit(FoldedConv conv, const ImportedTensor* add,
+                                 const ImportedTensor* multiply) {
+  if (conv.kernel != 1 || conv.padding != 0 || conv.groups != 1) {
+    return unsupported("implicit knowledge around anything but a plain 1x1 convolution");
+  }
+  YOLOCU_RETURN_IF_ERROR(check_implicit(add, conv.group_in_channels, "addend"));
+  YOLOCU_RETURN_IF_ERROR(check_implicit(multiply, conv.out_channels, "factor"));
+  const auto channels = static_cast<size_t>(conv.group_in_channels);
+  for (size_t k = 0; k < conv.bias.size(); ++k) {
+    float* weight = conv.weight.data() + k * channels;
+    double bias = conv.bias[k];
+    for (size_t c = 0; c < channels; ++c) {
+      bias += add == nullptr ? 0.0 : double{weight[c]} * add->values[c];
+    }
+    const float factor = multiply == nullptr ? 1.0f : multiply->values[k];
+    for (size_t c = 0; c < channels; ++c) weight[c] *= factor;
+    conv.bias[k] = static_cast<float>(bias * factor);
+  }
+  return conv;
 }
 
 }  // namespace yolocu
