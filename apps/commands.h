@@ -28,6 +28,7 @@ struct ConvertArguments {
   std::string output;
   DType dtype = DType::kF16;
   int64_t size = 640;  // the model's default input size
+  HeadBranch branch = HeadBranch::kMain;
 };
 int convert_command(const ConvertArguments& arguments);
 

@@ -5,9 +5,8 @@
 #include <cmath>
 #include <set>
 
-#include "apps/npy.h"
-#include "engine/executor.h"
 #include "engine/postprocess/nms.h"
+#include "tests/import/run_model.h"
 #include "tests/support/golden_case.h"
 #include "tests/support/test_support.h"
 #include "weights/import/convert.h"
@@ -18,19 +17,6 @@ namespace {
 using testing::GoldenCase;
 using testing::Tolerance;
 
-// [B,3,H,W] -> [B,H,W,3]
-void fill_input(std::span<float> nhwc, const NpyArray& nchw) {
-  const int64_t pixels = nchw.shape[2] * nchw.shape[3];
-  for (int64_t b = 0; b < nchw.shape[0]; ++b) {
-    for (int64_t c = 0; c < 3; ++c) {
-      for (int64_t i = 0; i < pixels; ++i) {
-        nhwc[static_cast<size_t>((b * pixels + i) * 3 + c)] =
-            nchw.values[static_cast<size_t>((b * 3 + c) * pixels + i)];
-      }
-    }
-  }
-}
-
 // Converts, plans and runs; nothing if a step failed (which fails the test).
 std::unique_ptr<Executor> run(const GoldenCase& golden) {
   const auto x = read_npy(golden.input);
@@ -39,20 +25,7 @@ std::unique_ptr<Executor> run(const GoldenCase& golden) {
     ADD_FAILURE() << x.status().message() << converted.status().message();
     return nullptr;
   }
-  auto executor =
-      create_executor(std::make_shared<const Model>(std::move(converted->model)), golden.device,
-                      {.batch = x->shape[0],
-                       .height = x->shape[2],
-                       .width = x->shape[3],
-                       .precision = Precision::kFp32});
-  if (!executor.ok()) {
-    ADD_FAILURE() << executor.status().message();
-    return nullptr;
-  }
-  fill_input((*executor)->input(), *x);
-  const Status status = (*executor)->run();
-  EXPECT_TRUE(status.ok()) << status.message();
-  return std::move(*executor);
+  return testing::run_model(std::move(converted->model), golden.device, *x);
 }
 
 class Golden : public ::testing::TestWithParam<GoldenCase> {};

@@ -66,16 +66,20 @@ Result<ConvertedModel> convert_bytes(std::span<const std::byte> bytes,
   }
   YOLOCU_ASSIGN_OR_RETURN(Checkpoint checkpoint, read_torch_checkpoint(bytes));
   Lowering lowering;
+  lowering.branch = options.branch;
   YOLOCU_RETURN_IF_ERROR(lower_model(lowering, checkpoint.model));
   ConvertedModel converted;
   converted.report.dialect = dialect_name(checkpoint.dialect);
   converted.report.folded_batch_norms = lowering.counts.folded_batch_norms;
   converted.report.fused_rep_convs = lowering.counts.fused_rep_convs;
+  converted.report.folded_implicit = lowering.counts.folded_implicit;
+  converted.report.head = lowering.head;
   converted.report.dropped_nodes = lowering.builder.drop_unreachable();
   YOLOCU_ASSIGN_OR_RETURN(converted.model,
                           std::move(lowering.builder).finish(options.weight_dtype));
   ModelSpec& spec = converted.model.spec;
   spec.architecture = checkpoint.architecture.empty() ? "custom" : checkpoint.architecture;
+  if (options.branch == HeadBranch::kAuxiliary) spec.architecture += " (auxiliary head)";
   spec.class_names = complete_names(std::move(checkpoint.class_names), class_count(spec));
   spec.input_size = options.input_size;
   YOLOCU_ASSIGN_OR_RETURN(spec.source_sha256, sha256(bytes));

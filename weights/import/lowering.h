@@ -31,6 +31,7 @@ struct Lowering {
   GraphBuilder builder;
   LoweringCounts counts;
   HeadBranch branch = HeadBranch::kMain;  // which predictions of the head
+  std::string head;                       // where they came from: "DualDDetect (cv4, cv5)"
 
   // Lowers any known module; kUnsupported names an unknown one and its layer.
   Result<Values> lower(const Module& module, const Sources& inputs);

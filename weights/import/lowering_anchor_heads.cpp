@@ -11,6 +11,7 @@ namespace {
 
 // The convolutions of one branch and the first of its sources.
 struct AnchorBranch {
+  std::string_view list;  // of `convs`
   std::vector<const Module*> convs;
   std::vector<const ImportedTensor*> add, multiply;  // one a level, or none
   size_t first_source = 0;
@@ -49,8 +50,9 @@ Result<AnchorBranch> read_branch(const Module& head, HeadBranch which, size_t so
     return unsupported("this head has no auxiliary branch");
   }
   const bool is_main = which == HeadBranch::kMain;
-  YOLOCU_ASSIGN_OR_RETURN(const Module* list, require_child(head, is_main ? "m" : "m2"));
   AnchorBranch branch;
+  branch.list = is_main ? "m" : "m2";
+  YOLOCU_ASSIGN_OR_RETURN(const Module* list, require_child(head, branch.list));
   for (const auto& [name, conv] : list->children) branch.convs.push_back(&conv);
   const size_t levels = branch.convs.size();
   if (levels == 0 || sources != levels * (has_auxiliary ? 2 : 1)) {
@@ -108,6 +110,7 @@ Result<Values> lower_levels(Lowering& lowering, const Module& head, const Source
   YOLOCU_ASSIGN_OR_RETURN(decode.anchors, read_anchors(head, decode.strides));
   YOLOCU_ASSIGN_OR_RETURN(const int prediction,
                           lowering.builder.add(head.path, outputs, std::move(decode)));
+  lowering.head = str_cat(head.type_name(), " (", branch.list, ")");
   return Values{prediction};
 }
 

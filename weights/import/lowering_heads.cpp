@@ -71,6 +71,8 @@ Result<Values> lower_branch(Lowering& lowering, const Module& head, const HeadLa
   YOLOCU_RETURN_IF_ERROR(check_strides(head, decode.strides));
   YOLOCU_ASSIGN_OR_RETURN(const int prediction,
                           lowering.builder.add(head.path, outputs, std::move(decode)));
+  lowering.head =
+      str_cat(head.type_name(), " (", kLists[branch].box, ", ", kLists[branch].cls, ")");
   return Values{prediction};
 }
 
