@@ -94,6 +94,9 @@ void add_convert(CLI::App& program, ConvertArguments& a) {
   add_parsed(app, "--size", a.size, parse_count, "N", "Default network input [640]");
   add_parsed(app, "--branch", a.branch, parse_branch, "main|aux",
              "Which predictions of a training head to keep [main]");
+  not_empty(app.add_option("--arch", a.architecture,
+                           "Architecture of a file that holds tensors only [guessed]"))
+      ->type_name("NAME");
   app.footer("Example: yolocu convert yolov9-c.pt -o yolov9-c.yolocu");
 }
 

@@ -46,6 +46,7 @@ Status convert(const ConvertArguments& arguments) {
   options.weight_dtype = arguments.dtype;
   options.input_size = arguments.size;
   options.branch = arguments.branch;
+  options.architecture = arguments.architecture;
   YOLOCU_ASSIGN_OR_RETURN(const ConvertedModel converted,
                           convert_checkpoint(arguments.checkpoint, options));
   YOLOCU_RETURN_IF_ERROR(write_packed_file(converted.model, arguments.output));

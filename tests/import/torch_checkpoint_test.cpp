@@ -216,13 +216,6 @@ TEST(TorchCheckpoint, Architecture) {
 }
 
 TEST(TorchCheckpoint, FilesWithoutAModelSaySo) {
-  const std::string tensor = pickled_tensor(pickled_storage("FloatStorage", "0", 1), 0, {1}, {1});
-  const std::string state_dict = record({{"model.0.conv.weight", tensor}});
-  for (const std::string& object :
-       {state_dict, record({{"state_dict", state_dict}, {"epoch", integer(3)}}),
-        record({{"model", state_dict}}), record({{"ema", state_dict}, {"model", kNone}})}) {
-    expect_refused(read(object), StatusCode::kUnsupported, "found a plain state dictionary");
-  }
   expect_refused(read(record({{"model", integer(1)}})), StatusCode::kUnsupported, "no module");
   expect_refused(read(record({})), StatusCode::kUnsupported, "no module");
   expect_refused(read(list({})), StatusCode::kUnsupported, "neither a dictionary nor a model");

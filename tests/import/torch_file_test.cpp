@@ -275,11 +275,6 @@ TEST(TorchFile, ContainersOfOtherForms) {
   EXPECT_EQ(script.code(), StatusCode::kUnsupported);
   EXPECT_NE(script.message().find("TorchScript"), std::string::npos);
 
-  const std::string magic("\x80\x02\x8a\x0al\xfc\x9c\x46\xf9\x20j\xa8P\x19.\x80\x02M\xe9\x03.", 21);
-  const Status legacy = refusal(pickled::as_bytes(magic));
-  EXPECT_EQ(legacy.code(), StatusCode::kUnsupported);
-  EXPECT_NE(legacy.message().find("legacy form"), std::string::npos);
-
   EXPECT_EQ(refusal(pickled::as_bytes("not a file of torch")).code(), StatusCode::kCorrupt);
   EXPECT_EQ(refusal({}).code(), StatusCode::kCorrupt);
 }

@@ -16,11 +16,13 @@ struct ConvertOptions {
   DType weight_dtype = DType::kF16;  // kF16 or kF32; biases are always fp32
   int64_t input_size = 640;
   HeadBranch branch = HeadBranch::kMain;
+  // For a file without modules: the name of its architecture (arch/architecture.h); empty: guessed.
+  std::string architecture = {};
 };
 
 // What conversion did, for `yolocu convert` to print.
 struct ConvertReport {
-  std::string dialect;  // "yolov9", "yolov7", "ultralytics"
+  std::string dialect;  // "yolov9", "ultralytics", "yolov9 state dictionary"
   std::string head;     // what the predictions come from: "DualDDetect (cv4, cv5)"
   int64_t folded_batch_norms = 0;
   int64_t fused_rep_convs = 0;

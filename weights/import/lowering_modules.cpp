@@ -137,7 +137,8 @@ Result<Values> lower_spp_elan(Lowering& lowering, const Module& block, const Sou
   return Values{y};
 }
 
-// p = cv4(cv3(cv1(x))); y = cv7(concat(cv6(cv5(concat(p, m_i(p)...))), cv2(x))): pools in parallel
+// p = cv4(cv3(cv1(x))); y = cv7(concat(cv6(cv5(concat(p, m_i(p)...))), cv2(x))): pools in parallel,
+// or, if `chained`, each on what the one before has made.
 Result<Values> lower_sppcspc(Lowering& lowering, const Module& block, const Sources& inputs) {
   YOLOCU_ASSIGN_OR_RETURN(const int x, only(inputs));
   YOLOCU_ASSIGN_OR_RETURN(const Module* pools, require_child(block, "m"));
@@ -145,9 +146,11 @@ Result<Values> lower_sppcspc(Lowering& lowering, const Module& block, const Sour
   for (const char* stage : {"cv1", "cv3", "cv4"}) {
     YOLOCU_ASSIGN_OR_RETURN(hidden, lowering.lower_child(block, stage, hidden));
   }
+  const bool chained = block.integer("chained").value_or(0) != 0;
   Values pooled{hidden};
   for (const auto& [name, pool] : pools->children) {
-    YOLOCU_ASSIGN_OR_RETURN(const int value, lowering.lower_one(pool, hidden));
+    YOLOCU_ASSIGN_OR_RETURN(const int value,
+                            lowering.lower_one(pool, chained ? pooled.back() : hidden));
     pooled.push_back(value);
   }
   YOLOCU_ASSIGN_OR_RETURN(hidden, lowering.concat(block.path + ".pools", pooled));

@@ -55,18 +55,26 @@ struct Module {
 
 enum class Dialect : uint8_t { kYolov9, kYolov7, kUltralytics };
 
+// Where the modules were found: in the file, or in the definition of an architecture whose tensors
+// the file has, or whose weights are made up.
+enum class ModuleOrigin : uint8_t { kPickled, kStateDict, kSynthetic };
+
 struct Checkpoint {
   Dialect dialect = Dialect::kYolov9;
+  ModuleOrigin origin = ModuleOrigin::kPickled;
   Module model;                          // the whole detection model; child "model" has the layers
   std::vector<std::string> class_names;  // may be empty
   std::string architecture;              // "gelan-c" if the file says so, else empty
 };
 
-// Reads a .pt file of torch.save's zip form that pickles the model object, `ema` preferred to
-// `model`. Executes nothing the file names. The bytes may be dropped afterwards. Errors: what
-// zip_archive.h, pickle.h, torch_file.h and torch_modules.h refuse; kUnsupported for the legacy
-// form, an unknown model class, or a file without a pickled model (a plain state dictionary: says
-// so); kCorrupt if the class names are not numbered 0..n-1.
-Result<Checkpoint> read_torch_checkpoint(std::span<const std::byte> bytes);
+// Reads a .pt file of torch.save, zip or legacy: one that pickles the model object (`ema` preferred
+// to `model`), or a state dictionary of an architecture that is named (arch/architecture.h) or, if
+// `architecture` is empty, guessed. Executes nothing the file names. The bytes may be dropped
+// afterwards. Errors: what zip_archive.h, pickle.h, torch_file.h, torch_modules.h and
+// arch/from_state_dict.h refuse; kUnsupported for an unknown model class, or a file with neither
+// modules nor tensors; kInvalidArgument if an architecture is named although the file has modules;
+// kCorrupt if the class names are not numbered 0..n-1.
+Result<Checkpoint> read_torch_checkpoint(std::span<const std::byte> bytes,
+                                         const std::string& architecture = {});
 
 }  // namespace yolocu
