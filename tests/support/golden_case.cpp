@@ -17,38 +17,65 @@ json load_json(const std::string& path) {
   return json::parse(std::ifstream(path));
 }
 
+enum class CaseForm : uint8_t { kModules, kTensors };
+
+bool is_state_dict(const json& entry) {
+  return entry["style"].get<std::string>().find("state_dict") != std::string::npos;
+}
+
+GoldenLayout layout_of(const std::string& name) {
+  if (name.starts_with("mit_v7")) return GoldenLayout::kCornersObjectness;
+  if (name.starts_with("mit_")) return GoldenLayout::kCorners;
+  return name.starts_with("v7_") ? GoldenLayout::kAnchorsFirst : GoldenLayout::kChannelsFirst;
+}
+
+// The case on one device, from one of its files.
+GoldenCase make_case(const std::string& root, const json& entry, const std::string& file,
+                     Device device) {
+  GoldenCase golden;
+  golden.name = entry["case"];
+  golden.folder = root + "/a/" + golden.name;
+  golden.checkpoint = golden.folder + "/" + file;
+  golden.input = root + "/" + entry["input"]["npy"].get<std::string>();
+  golden.prediction = golden.folder + "/pred.npy";
+  golden.detections = golden.folder + "/det_c25_i45.npy";
+  golden.device = device;
+  golden.layout = layout_of(golden.name);
+  for (const std::string rounded : {"f16", "bf16"}) {  // rounded copies, predictions of their own
+    if (!file.ends_with("_" + rounded + ".safetensors")) continue;
+    golden.prediction = golden.folder + "/pred_" + rounded + ".npy";
+    golden.detections.clear();
+  }
+  return golden;
+}
+
+std::string test_name(const GoldenCase& golden, const std::string& prefix,
+                      const std::string& file) {
+  std::string name = prefix + golden.name + "_";
+  if (file != "ckpt.pt")
+    name += file.substr(0, file.find('.')) + "_" + file.substr(file.size() - 2) + "_";
+  name += device_name(golden.device);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+// Those cases of a folder of reference data that have modules, or those that have none.
 void append_cases(std::vector<GoldenCase>& cases, const std::string& root,
-                  const std::string& prefix) {
+                  const std::string& prefix, CaseForm form) {
   if (!file_exists(root + "/index.json")) return;
   const json index = load_json(root + "/index.json");
   for (const json& entry : index["part_a_b"]) {
-    const std::string name = entry["case"];
-    if (name.starts_with("mit_") || name == "v9_gelan-t_sd") continue;
-    for (const Device device : {Device::kReference, Device::kCpu}) {
+    if (is_state_dict(entry) != (form == CaseForm::kTensors)) continue;
+    for (const std::string file : entry["checkpoints"]) {
+      for (const Device device : {Device::kReference, Device::kCpu}) {
 #ifndef YOLOCU_TEST_HAS_CPU
-      if (device == Device::kCpu) continue;
+        if (device == Device::kCpu) continue;
 #endif
-      GoldenCase golden{
-          prefix + name + "_" + std::string(device_name(device)), root + "/a/" + name,
-          root + "/" + entry["input"]["npy"].get<std::string>(), device,
-          name.starts_with("v7_") ? GoldenLayout::kAnchorsFirst : GoldenLayout::kChannelsFirst};
-      std::replace(golden.name.begin(), golden.name.end(), '-', '_');
-      cases.push_back(std::move(golden));
+        cases.push_back(make_case(root, entry, file, device));
+        cases.back().name = test_name(cases.back(), prefix, file);
+      }
     }
   }
-}
-
-// [B, row, N] -> [B, N, row]
-NpyArray anchors_first(const NpyArray& array) {
-  const auto batch = static_cast<size_t>(array.shape[0]);
-  const auto row = static_cast<size_t>(array.shape[1]),
-             anchors = static_cast<size_t>(array.shape[2]);
-  NpyArray turned{{array.shape[0], array.shape[2], array.shape[1]}, {}};
-  for (size_t i = 0; i < batch * anchors * row; ++i) {
-    const size_t b = i / (anchors * row), a = i / row % anchors;
-    turned.values.push_back(array.values[(b * row + i % row) * anchors + a]);
-  }
-  return turned;
 }
 
 // [B, N, 5 + classes] -> [B, N, 4 + classes]: each class times the objectness
@@ -64,23 +91,52 @@ NpyArray times_objectness(const NpyArray& array) {
   return scored;
 }
 
-// pred.npy as [B, N, row].
-NpyArray load_rows(const GoldenCase& golden, int64_t row) {
-  const auto stored = read_npy(golden.folder + "/pred.npy");
-  if (!stored.ok() || stored->shape.size() != 3) {
-    ADD_FAILURE() << golden.folder << ": no predictions";
-    return {};
+// Boxes x1 y1 x2 y2 as cx cy w h.
+NpyArray corners_to_centres(NpyArray rows) {
+  const auto row = static_cast<size_t>(rows.shape[2]);
+  for (size_t at = 0; at < rows.values.size(); at += row) {
+    float* box = &rows.values[at];
+    const float x1 = box[0], y1 = box[1], x2 = box[2], y2 = box[3];
+    box[0] = (x1 + x2) / 2;
+    box[1] = (y1 + y2) / 2;
+    box[2] = x2 - x1;
+    box[3] = y2 - y1;
   }
-  if (golden.layout == GoldenLayout::kChannelsFirst) return anchors_first(*stored);
-  return row == stored->shape[2] ? *stored : times_objectness(*stored);
+  return rows;
 }
 
 }  // namespace
 
+NpyArray anchors_first(const NpyArray& array) {
+  const auto batch = static_cast<size_t>(array.shape[0]);
+  const auto row = static_cast<size_t>(array.shape[1]),
+             anchors = static_cast<size_t>(array.shape[2]);
+  NpyArray turned{{array.shape[0], array.shape[2], array.shape[1]}, {}};
+  for (size_t i = 0; i < batch * anchors * row; ++i) {
+    const size_t b = i / (anchors * row), a = i / row % anchors;
+    turned.values.push_back(array.values[(b * row + i % row) * anchors + a]);
+  }
+  return turned;
+}
+
+bool has_objectness(GoldenLayout layout) {
+  return layout == GoldenLayout::kAnchorsFirst || layout == GoldenLayout::kCornersObjectness;
+}
+
+std::ostream& operator<<(std::ostream& out, const GoldenCase& golden) {
+  return out << golden.name;
+}
+
 std::vector<GoldenCase> golden_cases() {
   std::vector<GoldenCase> cases;
-  append_cases(cases, data_dir() + "/golden", "shipped_");
-  append_cases(cases, shared_dir() + "/golden", "");
+  append_cases(cases, data_dir() + "/golden", "shipped_", CaseForm::kModules);
+  append_cases(cases, shared_dir() + "/golden", "", CaseForm::kModules);
+  return cases;
+}
+
+std::vector<GoldenCase> state_dict_cases() {
+  std::vector<GoldenCase> cases;
+  append_cases(cases, shared_dir() + "/golden", "", CaseForm::kTensors);
   return cases;
 }
 
@@ -95,33 +151,55 @@ Tolerance tolerance_of(const GoldenCase& golden) {
           std::max(1e-4, 10 * error["fp32_vs_fp64_score"].get<double>())};
 }
 
-bool has_robust_detections(const GoldenCase& golden) {
+std::optional<double> measured_robustness(const GoldenCase& golden) {
   const json description = load_json(golden.folder + "/case.json");
-  // Not measured for all dialects; those cases are held to the same.
-  return description["files"]["det_c25_i45"].value("match_fraction_noise_2e6", 1.0) == 1.0;
+  const json& detections = description["files"]["det_c25_i45"];
+  if (!detections.contains("match_fraction_noise_2e6")) return std::nullopt;
+  return detections["match_fraction_noise_2e6"].get<double>();
 }
 
-void expect_golden_predictions(const GoldenCase& golden, std::span<const float> actual,
-                               const std::vector<int64_t>& shape) {
-  const int64_t row = shape[2];
-  const NpyArray expected = load_rows(golden, row);
-  ASSERT_EQ(expected.shape, shape);
-  const Tolerance tolerance = tolerance_of(golden);
-  double worst_box = 0, worst_score = 0;
-  for (size_t at = 0; at < expected.values.size(); ++at) {
-    const auto entry = static_cast<int64_t>(at) % row;
-    const float* reference = &expected.values[at - static_cast<size_t>(entry)];
-    const double error = std::abs(double{actual[at]} - expected.values[at]);
+NpyArray golden_rows(const GoldenCase& golden, int64_t row) {
+  const auto stored = read_npy(golden.prediction);
+  if (!stored.ok() || stored->shape.size() != 3) {
+    ADD_FAILURE() << golden.prediction << ": no predictions";
+    return {};
+  }
+  if (golden.layout == GoldenLayout::kChannelsFirst) return anchors_first(*stored);
+  const bool corners = golden.layout != GoldenLayout::kAnchorsFirst;
+  const NpyArray rows = corners ? corners_to_centres(*stored) : *stored;
+  return row == rows.shape[2] ? rows : times_objectness(rows);
+}
+
+PredictionError expect_predictions(const NpyArray& rows, std::span<const float> actual,
+                                   const std::vector<int64_t>& shape, const Tolerance& tolerance) {
+  PredictionError worst;
+  EXPECT_EQ(rows.shape, shape);
+  if (rows.shape != shape) return worst;
+  const auto row = static_cast<size_t>(shape[2]);
+  for (size_t at = 0; at < rows.values.size(); ++at) {
+    const size_t entry = at % row;
+    const float* reference = &rows.values[at - entry];
+    const double error = std::abs(double{actual[at]} - rows.values[at]);
     const double allowed =
         entry < 4 ? tolerance.box_at(reference[2], reference[3]) : tolerance.score;
-    ASSERT_TRUE(error <= allowed) << "prediction " << at / static_cast<size_t>(row) << " entry "
-                                  << entry << ": " << actual[at] << ", expected "
-                                  << expected.values[at] << " +- " << allowed;
-    double& worst = entry < 4 ? worst_box : worst_score;
-    worst = std::max(worst, error);
+    if (!(error <= allowed)) {
+      ADD_FAILURE() << "prediction " << at / row << " entry " << entry << ": " << actual[at]
+                    << ", expected " << rows.values[at] << " +- " << allowed;
+      return worst;
+    }
+    double& largest = entry < 4 ? worst.box : worst.score;
+    largest = std::max(largest, error);
   }
-  std::printf("%-40s largest difference: box %.2e px, score %.2e\n", golden.name.c_str(), worst_box,
-              worst_score);
+  return worst;
+}
+
+PredictionError expect_golden_predictions(const GoldenCase& golden, std::span<const float> actual,
+                                          const std::vector<int64_t>& shape) {
+  const PredictionError worst =
+      expect_predictions(golden_rows(golden, shape[2]), actual, shape, tolerance_of(golden));
+  std::printf("%-40s largest difference: box %.2e px, score %.2e\n", golden.name.c_str(), worst.box,
+              worst.score);
+  return worst;
 }
 
 }  // namespace yolocu::testing

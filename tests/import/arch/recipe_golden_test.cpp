@@ -7,9 +7,11 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "tests/support/network_run.h"
+#include "tests/import/run_model.h"
+#include "tests/support/golden_case.h"
 #include "tests/support/test_support.h"
 #include "tests/tools/recipe.h"
+#include "weights/import/convert.h"
 
 namespace yolocu {
 namespace {
@@ -80,10 +82,11 @@ TEST_P(Recipe, AgreesWithPyTorch) {
   const auto predicted = read_npy(folder_ + "/pred.npy");
   ASSERT_OK(predicted);
   const bool channels_first = recipe_["pred"]["layout"].get<std::string>().starts_with("[B,4");
-  const auto executor = testing::run_model(std::move(converted->model), input, Device::kCpu);
+  const auto executor = testing::run_model(std::move(converted->model), Device::kCpu, input);
   ASSERT_NE(executor, nullptr);
   const auto worst = testing::expect_predictions(
-      *executor, channels_first ? testing::anchors_first(*predicted) : *predicted, tolerance());
+      channels_first ? testing::anchors_first(*predicted) : *predicted, executor->output(),
+      {executor->batch(), executor->anchors(), executor->row()}, tolerance());
   std::printf("%-12s largest difference: box %.2e px, score %.2e\n", GetParam().c_str(), worst.box,
               worst.score);
 }

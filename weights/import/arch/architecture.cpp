@@ -24,6 +24,10 @@ std::vector<Architecture> mit_architectures(const std::vector<Architecture>& off
     all.back().name = name;
     all.back().keys = KeyStyle::kMit;
   }
+  // Its v7 takes the skip of stride 8 from the Concat of the backbone's block, not from the
+  // convolution after it.
+  constexpr size_t kSkip = 66;
+  all.back().layers[kSkip].from = {23};
   return all;
 }
 
