@@ -32,7 +32,8 @@ size_t branch_count(std::string_view head) {
 struct TowerSpec {
   std::string path;
   int64_t in = 0, hidden = 0, out = 0;
-  int64_t groups = 1;  // of the second and third, if the file does not say otherwise
+  int64_t groups = 1;  // of the second and third convolution
+  Grouping grouping = Grouping::kGiven;
 };
 
 Result<Made> make_tower(ModuleMaker& maker, const TowerSpec& spec) {
@@ -42,11 +43,11 @@ Result<Made> make_tower(ModuleMaker& maker, const TowerSpec& spec) {
       maker.add_conv(tower, "0", {.in = spec.in, .out = spec.hidden, .kernel = 3}));
   ConvSpec second{.in = c1, .out = spec.hidden, .kernel = 3};
   second.groups = spec.groups;
-  second.grouping = Grouping::kFromShape;
+  second.grouping = spec.grouping;
   YOLOCU_ASSIGN_OR_RETURN(const int64_t c2, maker.add_conv(tower, "1", second));
   ConvSpec last{.in = c2, .out = spec.out};
   last.groups = spec.groups;
-  last.grouping = Grouping::kFromShape;
+  last.grouping = spec.grouping;
   YOLOCU_ASSIGN_OR_RETURN(Made made, maker.conv2d(spec.path + ".2", last));
   const int64_t out = adopt(tower, "2", std::move(made));
   return Made{std::move(tower), out};
@@ -121,7 +122,8 @@ Status add_dfl_branch(ModuleMaker& maker, const LayerContext& layer, Module& hea
     const std::string number = str_cat(level);
     YOLOCU_ASSIGN_OR_RETURN(
         Made boxes, make_tower(maker, {tower_path(maker, layer, names.box, level), in[level],
-                                       (box_width + 3) / 4 * 4, 4 * kBins, grouped ? 4 : 1}));
+                                       (box_width + 3) / 4 * 4, 4 * kBins, grouped ? 4 : 1,
+                                       Grouping::kFromShape}));
     YOLOCU_RETURN_IF_ERROR(agree(boxes, &channels->box));
     adopt(box, number, std::move(boxes));
     const TowerSpec spec{tower_path(maker, layer, names.cls, level), in[level], cls_width,

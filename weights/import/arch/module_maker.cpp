@@ -71,8 +71,8 @@ Result<Made> ModuleMaker::conv2d_without_bias(const std::string& path, const Con
   const int64_t out = weight->shape[0];
   const int64_t groups = weight->shape[1] > 0 ? spec.in / weight->shape[1] : 0;
   if (out < 1 || groups < 1 || groups * weight->shape[1] != spec.in || out % groups != 0) {
-    return corrupt(str_cat("tensor '", name, "' ", shape_text(weight->shape), " does not fit ",
-                           spec.in, " input channels"));
+    return corrupt(str_cat("tensor '", name, "': expected [*,", spec.in, "/groups,", spec.kernel,
+                           ",", spec.kernel, "], got ", shape_text(weight->shape)));
   }
   Made made{bare_module("torch.nn.modules.conv.Conv2d", path), out};
   made.module.attributes = {{"kernel_size", pair_of(spec.kernel)},

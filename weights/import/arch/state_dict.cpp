@@ -133,6 +133,7 @@ Result<StateDict> read_safetensors_state_dict(std::span<const std::byte> bytes) 
   YOLOCU_ASSIGN_OR_RETURN(const SafetensorsView file, parse_safetensors(bytes));
   DictBuilder builder;
   for (const SafetensorsTensor& tensor : file.tensors) {
+    if (is_padding_name(tensor.name)) continue;
     YOLOCU_ASSIGN_OR_RETURN(const bool wanted, builder.wants(tensor.name));
     if (!wanted) continue;
     const StridedView view = dense_view(tensor.shape);
