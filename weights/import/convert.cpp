@@ -66,6 +66,7 @@ Result<ConvertedModel> convert_bytes(std::span<const std::byte> bytes,
   }
   YOLOCU_ASSIGN_OR_RETURN(Checkpoint checkpoint, read_torch_checkpoint(bytes));
   Lowering lowering;
+  lowering.builder = GraphBuilder(options.weight_dtype);
   lowering.branch = options.branch;
   YOLOCU_RETURN_IF_ERROR(lower_model(lowering, checkpoint.model));
   ConvertedModel converted;
@@ -75,8 +76,7 @@ Result<ConvertedModel> convert_bytes(std::span<const std::byte> bytes,
   converted.report.folded_implicit = lowering.counts.folded_implicit;
   converted.report.head = lowering.head;
   converted.report.dropped_nodes = lowering.builder.drop_unreachable();
-  YOLOCU_ASSIGN_OR_RETURN(converted.model,
-                          std::move(lowering.builder).finish(options.weight_dtype));
+  YOLOCU_ASSIGN_OR_RETURN(converted.model, std::move(lowering.builder).finish());
   ModelSpec& spec = converted.model.spec;
   spec.architecture = checkpoint.architecture.empty() ? "custom" : checkpoint.architecture;
   if (options.branch == HeadBranch::kAuxiliary) spec.architecture += " (auxiliary head)";

@@ -145,8 +145,8 @@ Result<TorchFile::Storage> TorchFile::read_storage(const std::string& type, cons
                            elements, " elements of '", type, "', got ",
                            actual ? std::to_string(*actual) : "no such member"));
   }
-  YOLOCU_ASSIGN_OR_RETURN(auto bytes, archive_.read(member, storage_bytes_left_));
-  return Storage{.dtype = *dtype, .elements = elements, .bytes = std::move(bytes)};
+  YOLOCU_ASSIGN_OR_RETURN(MemberBytes data, archive_.view(member, storage_bytes_left_));
+  return Storage{.dtype = *dtype, .elements = elements, .data = std::move(data)};
 }
 
 // persistent_id: the tuple ('storage', <storage type>, key, device, number of elements).
@@ -175,7 +175,7 @@ Result<const TorchFile::Storage*> TorchFile::storage(PickleRef persistent_id) {
   if (!read.ok()) {
     return read.status().with_context(str_cat("storage '", printable(key.text), "'"));
   }
-  storage_bytes_left_ -= static_cast<int64_t>(read->bytes.size());
+  storage_bytes_left_ -= static_cast<int64_t>(read->data.bytes.size());
   storage_elements_ += read->elements;
   return &storages_.emplace(key.text, std::move(*read)).first->second;
 }
@@ -198,9 +198,12 @@ Result<ImportedTensor> TorchFile::rebuild(const PickleObject& call) {
                                       storage_elements_, " stored elements too often"));
   }
   gathered_elements_ += count;
-  return ImportedTensor{.shape = view.shape,
-                        .values = gather(view, from->dtype, from->bytes),
-                        .source_dtype = from->dtype};
+  return ImportedTensor{.shape = std::move(view.shape),
+                        .strides = std::move(view.strides),
+                        .offset = view.offset,
+                        .source_dtype = from->dtype,
+                        .storage = from->data.bytes,
+                        .owner = from->data.owner};
 }
 
 Result<std::shared_ptr<const ImportedTensor>> TorchFile::tensor(PickleRef object) {
