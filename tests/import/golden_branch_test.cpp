@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/import/checkpoint_file.h"
 #include "tests/import/run_model.h"
 #include "tests/support/golden_case.h"
 #include "tests/support/test_support.h"
@@ -30,8 +31,8 @@ std::vector<GoldenCase> reference_cases() {
 class GoldenBranch : public ::testing::TestWithParam<GoldenCase> {
  protected:
   std::string checkpoint_path() const { return GetParam().folder + "/ckpt.pt"; }
-  Result<Checkpoint> checkpoint() const {
-    return read_torch_checkpoint(testing::read_bytes(checkpoint_path()));
+  testing::CheckpointFile checkpoint() const {
+    return testing::CheckpointFile(testing::read_bytes(checkpoint_path()));
   }
 };
 
@@ -46,7 +47,7 @@ Module& head_of(Module& root) {
 int64_t implicit_elements(const Module& module) {
   int64_t count = 0;
   const ImportedTensor* implicit = module.tensor("implicit");
-  if (implicit != nullptr) count += static_cast<int64_t>(implicit->values.size());
+  if (implicit != nullptr) count += static_cast<int64_t>(implicit->values().size());
   for (const auto& [name, child] : module.children) count += implicit_elements(child);
   return count;
 }
@@ -111,7 +112,7 @@ Result<Model> lower_whole(const Module& root, std::vector<std::string> names) {
   Lowering lowering;
   YOLOCU_RETURN_IF_ERROR(lower_model(lowering, root));
   lowering.builder.drop_unreachable();
-  YOLOCU_ASSIGN_OR_RETURN(Model model, std::move(lowering.builder).finish(DType::kF32));
+  YOLOCU_ASSIGN_OR_RETURN(Model model, std::move(lowering.builder).finish());
   model.spec.class_names = std::move(names);
   return model;
 }

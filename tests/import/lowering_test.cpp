@@ -167,7 +167,7 @@ TEST(Lowering, AuxiliaryBranchesOfHeads) {
     ASSERT_TRUE(lowered.ok()) << lowered.message();
     EXPECT_EQ(lowering.head, std::string(type) + " (cv2, cv3)");
     EXPECT_EQ(lowering.builder.drop_unreachable(), static_cast<int64_t>(branches - 1));
-    const auto model = std::move(lowering.builder).finish(DType::kF32);
+    const auto model = std::move(lowering.builder).finish();
     ASSERT_OK(model);
     const std::string head = "model." + std::to_string(branches + 1);
     const Node* box = find_node(model->spec.graph, head + ".cv2.0.0");
@@ -274,11 +274,12 @@ TEST(Lowering, WeightsThatHalfPrecisionCannotHoldAreNamed) {
   weight[5] = 1e6f;
   conv.tensors["weight"] = imported({8, 3, 1, 1}, weight);
   Lowering lowering;
+  lowering.builder = GraphBuilder(DType::kF16);
   ASSERT_TRUE(
       lower_model(lowering, make_model({as_layer(conv, {-1}),
                                         as_layer(make_head("DDetect", "model.1", 1, 8), {-1})}))
           .ok());
-  const auto model = std::move(lowering.builder).finish(DType::kF16);
+  const auto model = std::move(lowering.builder).finish();
   ASSERT_FALSE(model.ok());
   EXPECT_NE(model.status().message().find("model.0.weight"), std::string::npos);
 }

@@ -95,7 +95,7 @@ std::vector<float> predicted(std::vector<Module> layers, const Tensor& x,
   EXPECT_TRUE(lowered.ok()) << lowered.message();
   if (!lowered.ok()) return {};
   lowering.builder.drop_unreachable();
-  auto model = std::move(lowering.builder).finish(DType::kF32);
+  auto model = std::move(lowering.builder).finish();
   EXPECT_TRUE(model.ok()) << model.status().message();
   if (!model.ok()) return {};
   model->spec.class_names = {"a", "b"};
@@ -237,7 +237,7 @@ TEST(LoweringYolov7, ShortcutAddsAndChuncatJoinsHalves) {
 // im * conv(ia + x)
 Tensor with_implicit(const Module& head, Tensor x) {
   const auto value = [&](const char* list, size_t c) {
-    return head.child(list)->children[0].second.tensor("implicit")->values[c];
+    return head.child(list)->children[0].second.tensor("implicit")->values()[c];
   };
   for (size_t i = 0; i < x.values.size(); ++i) {
     x.values[i] += value("ia", i % static_cast<size_t>(x.c));

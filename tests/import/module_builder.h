@@ -12,8 +12,7 @@ namespace yolocu::testing {
 
 inline std::shared_ptr<const ImportedTensor> imported(std::vector<int64_t> shape,
                                                       std::vector<float> values) {
-  return std::make_shared<const ImportedTensor>(
-      ImportedTensor{std::move(shape), std::move(values), DType::kF32});
+  return dense_tensor(std::move(shape), std::move(values));
 }
 
 inline Module make_module(std::string type, std::string path,

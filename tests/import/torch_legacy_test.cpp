@@ -42,7 +42,7 @@ Result<std::vector<float>> read(const std::string& file) {
   const auto bytes = as_bytes(file);
   YOLOCU_ASSIGN_OR_RETURN(TorchFile torch, TorchFile::open(bytes));
   YOLOCU_ASSIGN_OR_RETURN(const auto tensor, torch.tensor(torch.root()));
-  return tensor->values;
+  return tensor->values();
 }
 
 Status refusal(const LegacyParts& parts) {

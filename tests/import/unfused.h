@@ -43,14 +43,14 @@ inline reference::Tensor apply(const FoldedConv& conv, const reference::Tensor& 
 
 // Batch normalisation by its definition.
 inline reference::Tensor normalise(reference::Tensor x, const Module& bn) {
+  const auto values = [&](const char* name) { return bn.tensor(name)->values(); };
+  const auto weight = values("weight"), bias = values("bias");
+  const auto means = values("running_mean"), variances = values("running_var");
   for (size_t i = 0; i < x.values.size(); ++i) {
     const size_t c = i % static_cast<size_t>(x.c);
-    const double deviation =
-        std::sqrt(double{bn.tensor("running_var")->values[c]} + *bn.number("eps"));
-    const double mean = bn.tensor("running_mean")->values[c];
-    x.values[i] =
-        static_cast<float>((x.values[i] - mean) / deviation * bn.tensor("weight")->values[c] +
-                           bn.tensor("bias")->values[c]);
+    const double deviation = std::sqrt(double{variances[c]} + *bn.number("eps"));
+    const double mean = means[c];
+    x.values[i] = static_cast<float>((x.values[i] - mean) / deviation * weight[c] + bias[c]);
   }
   return x;
 }
@@ -60,7 +60,7 @@ inline Result<Model> lower_to_model(const Module& root, int64_t* dropped = nullp
   YOLOCU_RETURN_IF_ERROR(lower_model(lowering, root));
   const int64_t count = lowering.builder.drop_unreachable();
   if (dropped != nullptr) *dropped = count;
-  return std::move(lowering.builder).finish(DType::kF32);
+  return std::move(lowering.builder).finish();
 }
 
 inline const Node* find_node(const Graph& graph, std::string_view name) {

@@ -79,6 +79,7 @@ Result<ConvertedModel> convert_bytes(std::span<const std::byte> bytes,
   if (looks_like_packed_file(bytes)) return invalid_argument("this is a packed model already");
   YOLOCU_ASSIGN_OR_RETURN(Checkpoint checkpoint, read_checkpoint(bytes, options.architecture));
   Lowering lowering;
+  lowering.builder = GraphBuilder(options.weight_dtype);
   lowering.branch = options.branch;
   YOLOCU_RETURN_IF_ERROR(lower_model(lowering, checkpoint.model));
   ConvertedModel converted;
@@ -88,8 +89,7 @@ Result<ConvertedModel> convert_bytes(std::span<const std::byte> bytes,
   converted.report.folded_implicit = lowering.counts.folded_implicit;
   converted.report.head = lowering.head;
   converted.report.dropped_nodes = lowering.builder.drop_unreachable();
-  YOLOCU_ASSIGN_OR_RETURN(converted.model,
-                          std::move(lowering.builder).finish(options.weight_dtype));
+  YOLOCU_ASSIGN_OR_RETURN(converted.model, std::move(lowering.builder).finish());
   ModelSpec& spec = converted.model.spec;
   spec.architecture = checkpoint.architecture.empty() ? "custom" : checkpoint.architecture;
   if (options.branch == HeadBranch::kAuxiliary) spec.architecture += " (auxiliary head)";

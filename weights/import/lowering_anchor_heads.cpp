@@ -71,14 +71,15 @@ Result<std::vector<std::vector<float>>> read_anchors(const Module& head,
   const ImportedTensor* anchors = grid != nullptr ? grid : head.tensor("anchors");
   if (anchors == nullptr) return corrupt("tensor 'anchor_grid' is missing");
   const size_t levels = strides.size();
-  const size_t each = anchors->values.size() / levels;
+  const std::vector<float> values = anchors->values();
+  const size_t each = values.size() / levels;
   if (each == 0 || anchors->shape[0] != static_cast<int64_t>(levels)) {
     return corrupt(str_cat("anchors ", shape_text(anchors->shape), " for ", levels, " levels"));
   }
   std::vector<std::vector<float>> lists(levels);
   for (size_t i = 0; i < levels * each; ++i) {
     const float unit = grid != nullptr ? 1.0f : strides[i / each];
-    lists[i / each].push_back(anchors->values[i] * unit);
+    lists[i / each].push_back(values[i] * unit);
   }
   return lists;
 }

@@ -88,7 +88,7 @@ Result<Values> lower_head(Lowering& lowering, const Module& head, const Sources&
 
 Status check_strides(const Module& head, const std::vector<float>& strides) {
   const ImportedTensor* stored = head.tensor("stride");
-  if (stored != nullptr && stored->values != strides) {
+  if (stored != nullptr && stored->values() != strides) {
     return corrupt("tensor 'stride' does not match the strides of the layers it reads");
   }
   return {};

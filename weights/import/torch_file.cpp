@@ -151,10 +151,9 @@ std::optional<int64_t> TorchFile::stored_bytes(const std::string& key) const {
   return static_cast<int64_t>(found->second.size());
 }
 
-Result<std::vector<std::byte>> TorchFile::read_bytes(const std::string& key) const {
-  if (archive_) return archive_->read(prefix_ + key, storage_bytes_left_);
-  const auto bytes = legacy_storages_.find(key)->second;
-  return std::vector<std::byte>(bytes.begin(), bytes.end());
+Result<MemberBytes> TorchFile::view_bytes(const std::string& key) const {
+  if (archive_) return archive_->view(prefix_ + key, storage_bytes_left_);
+  return MemberBytes{.bytes = legacy_storages_.find(key)->second, .owner = nullptr};
 }
 
 Result<TorchFile::Storage> TorchFile::read_storage(const StorageId& id) {
@@ -170,8 +169,8 @@ Result<TorchFile::Storage> TorchFile::read_storage(const StorageId& id) {
                            " bytes for ", id.elements, " elements of '", id.type, "', got ",
                            actual ? std::to_string(*actual) : "no such member"));
   }
-  YOLOCU_ASSIGN_OR_RETURN(auto bytes, read_bytes(id.key));
-  return Storage{.dtype = *dtype, .elements = id.elements, .bytes = std::move(bytes)};
+  YOLOCU_ASSIGN_OR_RETURN(MemberBytes data, view_bytes(id.key));
+  return Storage{.dtype = *dtype, .elements = id.elements, .data = std::move(data)};
 }
 
 Result<const TorchFile::Storage*> TorchFile::storage(PickleRef persistent_id) {
@@ -185,7 +184,7 @@ Result<const TorchFile::Storage*> TorchFile::storage(PickleRef persistent_id) {
   if (!read.ok()) {
     return read.status().with_context(str_cat("storage '", printable(id.key), "'"));
   }
-  storage_bytes_left_ -= static_cast<int64_t>(read->bytes.size());
+  storage_bytes_left_ -= static_cast<int64_t>(read->data.bytes.size());
   storage_elements_ += read->elements;
   return &storages_.emplace(id.key, std::move(*read)).first->second;
 }
@@ -208,9 +207,12 @@ Result<ImportedTensor> TorchFile::rebuild(const PickleObject& call) {
                                       storage_elements_, " stored elements too often"));
   }
   gathered_elements_ += count;
-  return ImportedTensor{.shape = view.shape,
-                        .values = gather(view, from->dtype, from->bytes),
-                        .source_dtype = from->dtype};
+  return ImportedTensor{.shape = std::move(view.shape),
+                        .strides = std::move(view.strides),
+                        .offset = view.offset,
+                        .source_dtype = from->dtype,
+                        .storage = from->data.bytes,
+                        .owner = from->data.owner};
 }
 
 Result<std::shared_ptr<const ImportedTensor>> TorchFile::tensor(PickleRef object) {

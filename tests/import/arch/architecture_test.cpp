@@ -46,8 +46,9 @@ class OfficialShapes final : public TensorSource {
     EXPECT_TRUE(shapes_.contains(name)) << name;
     EXPECT_EQ(asked, shapes_[name]) << name;
     EXPECT_TRUE(taken_.insert(name).second) << name << " is asked for twice";
-    return std::make_shared<const ImportedTensor>(
-        ImportedTensor{.shape = shapes_[name], .values = {}});
+    ImportedTensor tensor;
+    tensor.shape = shapes_[name];
+    return std::make_shared<const ImportedTensor>(std::move(tensor));
   }
 
   void expect_all_taken() const {

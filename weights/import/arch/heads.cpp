@@ -173,11 +173,9 @@ Result<std::shared_ptr<const ImportedTensor>> anchor_grid(ModuleMaker& maker,
     return source.take(layer.path + ".anchor_grid",
                        {exact(levels), exact(1), exact(kAnchors), exact(1), exact(1), exact(2)});
   }
-  ImportedTensor grid{.shape = {levels, 1, kAnchors, 1, 1, 2}, .values = {}};
-  for (const auto& level : official) {
-    grid.values.insert(grid.values.end(), level.begin(), level.end());
-  }
-  return std::make_shared<const ImportedTensor>(std::move(grid));
+  std::vector<float> values;
+  for (const auto& level : official) values.insert(values.end(), level.begin(), level.end());
+  return dense_tensor({levels, 1, kAnchors, 1, 1, 2}, std::move(values));
 }
 
 struct AnchorPaths {

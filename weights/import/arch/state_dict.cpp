@@ -139,9 +139,11 @@ Result<StateDict> read_safetensors_state_dict(std::span<const std::byte> bytes) 
     const StridedView view = dense_view(tensor.shape);
     const int64_t bytes_held = tensor.end - tensor.begin;
     YOLOCU_RETURN_IF_ERROR(check_view(view, bytes_held / size_bytes(tensor.dtype)).status());
-    ImportedTensor imported{.shape = tensor.shape,
-                            .values = gather(view, tensor.dtype, file.bytes_of(tensor)),
-                            .source_dtype = tensor.dtype};
+    ImportedTensor imported{.shape = view.shape,
+                            .strides = view.strides,
+                            .offset = 0,
+                            .source_dtype = tensor.dtype,
+                            .storage = file.bytes_of(tensor)};
     YOLOCU_RETURN_IF_ERROR(
         builder.add(tensor.name, std::make_shared<const ImportedTensor>(std::move(imported))));
   }

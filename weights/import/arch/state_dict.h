@@ -27,8 +27,9 @@ struct StateDict {
   std::string name_in_file(std::string_view name) const;  // of a tensor, for messages
 };
 
-// Tensors of a .safetensors file of any element type; class names of its metadata "names", a JSON
-// list. Errors: what safetensors.h refuses, names that no layer has, two sets of layers.
+// Views of the tensors of a .safetensors file, of any element type, which must outlive them; class
+// names of its metadata "names", a JSON list. Errors: what safetensors.h refuses, names that no
+// layer has, two sets of layers.
 Result<StateDict> read_safetensors_state_dict(std::span<const std::byte> bytes);
 
 // The dictionary of tensors that a file of torch.save holds, as a whole or under "ema", "model",
