@@ -348,6 +348,8 @@ TEST(LoweringYolov7, BrokenHeadsAreRefusedByName) {
   expect("anchors [2,2] for 1 levels", [](Module& m) {
     m.tensors["anchor_grid"] = imported({2, 2}, kAnchors);
   });
+  expect("anchors [] for 1 levels",
+         [](Module& m) { m.tensors["anchor_grid"] = imported({}, {5}); });
   expect("are not pairs", [](Module& m) {
     m.tensors["anchor_grid"] = imported({1, 3}, {1, 2, 3});
   });
