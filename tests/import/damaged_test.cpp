@@ -20,7 +20,7 @@ namespace {
 using testing::GoldenCase;
 using Members = std::vector<std::pair<std::string, std::string>>;
 
-// YOLOCU_FUZZ_ROUNDS: damages a file this often (default 4; the full run used 300).
+// YOLOCU_FUZZ_ROUNDS: damages a file this often (default 4; the full run used 60, with sanitizers).
 int fuzz_rounds() {
   const char* rounds = std::getenv("YOLOCU_FUZZ_ROUNDS");
   return rounds == nullptr ? 4 : std::atoi(rounds);
