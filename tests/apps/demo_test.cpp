@@ -140,11 +140,11 @@ TEST(Demo, AllSamplesAtTwoSizes) {
   }
 }
 
-// The same weights in the dialects of two codes.
+// The same weights in the dialects of two codes, and as tensors without modules.
 class CocoModel : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(CocoModel, OnPhotographs) {
-  const std::string checkpoint = std::string("weights/") + GetParam() + ".pt";
+  const std::string checkpoint = std::string("weights/") + GetParam();
   YOLOCU_REQUIRE_SHARED(checkpoint);
   YOLOCU_REQUIRE_SHARED("weights/expected");
   YOLOCU_REQUIRE_SHARED("images");
@@ -165,11 +165,17 @@ TEST_P(CocoModel, OnPhotographs) {
   }
 }
 
+// "yolov9t_coco_safetensors"
+std::string test_name(std::string file) {
+  std::ranges::replace_if(
+      file, [](char c) { return c == '-' || c == '.'; }, '_');
+  return file;
+}
+
 INSTANTIATE_TEST_SUITE_P(Dialects, CocoModel,
-                         ::testing::Values("yolov9t-coco-official", "yolov9t-coco"),
-                         [](const auto& test) {
-                           return std::string(test.index == 0 ? "yolov9" : "ultralytics");
-                         });
+                         ::testing::Values("yolov9t-coco-official.pt", "yolov9t-coco.pt",
+                                           "yolov9t-coco.safetensors"),
+                         [](const auto& test) { return test_name(test.param); });
 
 }  // namespace
 }  // namespace yolocu

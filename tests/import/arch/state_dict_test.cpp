@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 
@@ -12,6 +13,7 @@
 #include "weights/import/arch/architecture.h"
 #include "weights/import/arch/build.h"
 #include "weights/import/arch/from_state_dict.h"
+#include "weights/import/convert.h"
 
 namespace yolocu {
 namespace {
@@ -214,6 +216,37 @@ TEST(StateDictArchitecture, TensorsThatDoNotFitAreNamed) {
          "gelan-t: tensor 'model.99.conv.weight' [2,2,1,1] has no place in this architecture");
   expect(refusal("model.4.cv2.0.m.3.cv2.conv.weight", {32, 32, 3, 3}),
          "gelan-t: tensor 'model.4.cv2.0.m.3.cv1.conv.weight' is missing: expected [*,16,3,3]");
+}
+
+// COCO YOLOv9-T as two codes pickle it, and as tensors: the same graph and the same weights.
+TEST(StateDictArchitecture, RealFileEqualsThePickledModel) {
+  YOLOCU_REQUIRE_SHARED("weights/yolov9t-coco.safetensors");
+  const auto convert_file = [](const std::string& name) {
+    return convert_checkpoint(testing::shared_dir() + "/weights/" + name, {});
+  };
+  const auto tensors = convert_file("yolov9t-coco.safetensors");
+  ASSERT_OK(tensors);
+  EXPECT_EQ(tensors->report.dialect, "yolov9 state dictionary");
+  for (const char* name : {"yolov9t-coco.pt", "yolov9t-coco-official.pt"}) {
+    SCOPED_TRACE(name);
+    const auto pickled = convert_file(name);
+    ASSERT_OK(pickled);
+    EXPECT_EQ(pickled->model.spec.class_names, tensors->model.spec.class_names);
+    ASSERT_EQ(pickled->model.tensors.size(), tensors->model.tensors.size());
+    for (const auto& [tensor_name, tensor] : pickled->model.tensors) {
+      const auto found = tensors->model.tensors.find(tensor_name);
+      ASSERT_NE(found, tensors->model.tensors.end()) << tensor_name;
+      EXPECT_EQ(found->second.shape, tensor.shape) << tensor_name;
+      EXPECT_TRUE(std::ranges::equal(found->second.data, tensor.data)) << tensor_name;
+    }
+    const auto& a = pickled->model.spec.graph.nodes;
+    const auto& b = tensors->model.spec.graph.nodes;
+    ASSERT_EQ(a.size(), b.size());
+    for (size_t i = 0; i < a.size(); ++i) {
+      EXPECT_EQ(a[i].inputs, b[i].inputs) << a[i].name;
+      EXPECT_EQ(op_name(a[i].op), op_name(b[i].op)) << a[i].name;
+    }
+  }
 }
 
 }  // namespace
