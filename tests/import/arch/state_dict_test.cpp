@@ -147,31 +147,66 @@ TEST(StateDictArchitecture, GuessedFromNamesAndWidths) {
   EXPECT_EQ(convert(small.shapes, "gelan-t")->architecture, "gelan-t");  // topology is the same
 }
 
+// The tensors that a definition asks for, by shape alone: full-size weights would be gigabytes.
+class Shadow final : public TensorSource {
+ public:
+  bool has(const std::string&) const override { return false; }
+  Result<std::shared_ptr<const ImportedTensor>> take(const std::string& name,
+                                                     const std::vector<Dim>& shape) override {
+    ImportedTensor tensor;
+    for (const Dim& dim : shape) tensor.shape.push_back(dim.extent);
+    return dict.tensors[name] = std::make_shared<const ImportedTensor>(std::move(tensor));
+  }
+  StateDict dict;
+};
+
 TEST(StateDictArchitecture, EveryDefinitionIsGuessedFromItsOwnTensors) {
   for (const Architecture& architecture : architectures()) {
     SCOPED_TRACE(architecture.name);
-    // Shapes alone: full-size weights would be gigabytes.
-    class Shadow final : public TensorSource {
-     public:
-      explicit Shadow(StateDict* dict) : dict_(dict) {}
-      bool has(const std::string&) const override { return false; }
-      Result<std::shared_ptr<const ImportedTensor>> take(const std::string& name,
-                                                         const std::vector<Dim>& shape) override {
-        ImportedTensor tensor;
-        for (const Dim& dim : shape) tensor.shape.push_back(dim.extent);
-        return dict_->tensors[name] = std::make_shared<const ImportedTensor>(std::move(tensor));
-      }
-
-     private:
-      StateDict* dict_;
-    };
-    StateDict dict;
-    Shadow shadow(&dict);
+    Shadow shadow;
     ASSERT_OK(build_checkpoint(architecture, shadow));
-    const auto guessed = checkpoint_from_state_dict(dict, "");
+    const auto guessed = checkpoint_from_state_dict(shadow.dict, "");
     ASSERT_OK(guessed);
     EXPECT_EQ(guessed->architecture, architecture.name);
   }
+}
+
+TEST(StateDictArchitecture, DeployFormsAreKnown) {
+  for (const char* name : {"yolov7-w6", "yolov7-e6e"}) {
+    Shadow shadow;
+    ASSERT_OK(build_checkpoint(deploy_form(**find_architecture(name)), shadow, 3));
+    for (const std::string& asked : {std::string(), std::string(name)}) {
+      const auto checkpoint = checkpoint_from_state_dict(shadow.dict, asked);
+      ASSERT_OK(checkpoint);
+      EXPECT_EQ(checkpoint->architecture, name);
+      const Module& head = checkpoint->model.child("model")->children.back().second;
+      EXPECT_EQ(head.child("m2"), nullptr);
+      EXPECT_EQ(head.integer("nc"), 3);
+    }
+  }
+}
+
+TEST(StateDictArchitecture, DepthwiseClassBranchesAreKnown) {
+  Shapes shapes = gelan_t();
+  const std::vector<int64_t> in{64, 96, 128};
+  for (size_t level = 0; level < in.size(); ++level) {
+    const std::string path = "model.22.cv3." + std::to_string(level);
+    int64_t width = in[level];
+    for (const std::string step : {".0", ".1"}) {
+      shapes.erase(path + step + ".conv.weight");
+      shapes.erase(path + step + ".conv.bias");
+      shapes[path + step + ".0.conv.weight"] = {width, 1, 3, 3};
+      shapes[path + step + ".0.conv.bias"] = {width};
+      shapes[path + step + ".1.conv.weight"] = {64, width, 1, 1};
+      shapes[path + step + ".1.conv.bias"] = {64};
+      width = 64;
+    }
+  }
+  const auto checkpoint = convert(shapes, "");
+  ASSERT_OK(checkpoint);
+  const Module& head = checkpoint->model.child("model")->children.back().second;
+  const Module* first = head.child("cv3")->child("1")->child("0")->child("0")->child("conv");
+  EXPECT_EQ(first->integer("groups"), 96);
 }
 
 TEST(StateDictArchitecture, WhatFitsNothingListsTheNames) {

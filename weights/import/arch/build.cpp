@@ -122,7 +122,8 @@ Result<Checkpoint> build_checkpoint(const Architecture& architecture, TensorSour
 double width_distance(const Checkpoint& checkpoint, const Architecture& architecture) {
   const Module* layers = checkpoint.model.child("model");
   double distance = 0;
-  for (size_t i = 0; i < architecture.layers.size(); ++i) {
+  // The last one is a head; a deploy form has fewer layers than its architecture.
+  for (size_t i = 0; i + 1 < layers->children.size(); ++i) {
     const int64_t official = official_width(architecture.layers[i]);
     const int64_t actual = last_width(layers->children[i].second);
     if (official == 0 || actual == 0) continue;

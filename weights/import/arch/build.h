@@ -16,8 +16,8 @@ namespace yolocu {
 Result<Checkpoint> build_checkpoint(const Architecture& architecture, TensorSource& source,
                                     int64_t classes = 80);
 
-// How far the widths of a built model are from those of `architecture`, which has its topology: the
-// sum of |ln(width / official width)| over all layers.
+// How far the widths of a built model are from those of `architecture`, of which it is one or the
+// deploy form: the sum of |ln(width / official width)| over all layers but the head.
 double width_distance(const Checkpoint& checkpoint, const Architecture& architecture);
 
 }  // namespace yolocu
