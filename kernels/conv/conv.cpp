@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 
 #include "engine/base/checked.h"
 #include "engine/base/str_cat.h"
@@ -104,6 +105,9 @@ Status check_problem(const ConvProblem& problem) {
   YOLOCU_RETURN_IF_ERROR(check_view("y", problem.y, problem.out_channels));
   if (problem.residual) {
     YOLOCU_RETURN_IF_ERROR(check_view("residual", *problem.residual, problem.out_channels));
+  }
+  if (!std::isfinite(problem.negative_slope)) {
+    return invalid_argument("conv: expected a finite negative_slope");
   }
   if (problem.alignment_bytes < kElementBytes ||
       !std::has_single_bit(static_cast<uint64_t>(problem.alignment_bytes))) {

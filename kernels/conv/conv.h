@@ -8,15 +8,13 @@
 #include <string>
 #include <string_view>
 
+#include "engine/base/activation.h"
 #include "engine/base/dtype.h"
 #include "kernels/channel_view.h"
 #include "kernels/launch.h"
 #include "yolocu/status.h"
 
 namespace yolocu {
-
-// kSilu: v / (1 + exp(-v)). kLeakyRelu: v, or v / 10 for v < 0. kRelu: max(v, 0).
-enum class Activation : uint8_t { kNone, kSilu, kLeakyRelu, kRelu };
 
 // y[n,p,q,k] = act(bias[k] + sum over r, s, c of
 //                    x[n, p*stride - padding + r, q*stride - padding + s, g*(C/groups) + c] *
@@ -33,6 +31,7 @@ struct ConvProblem {
   int64_t stride = 1, padding = 0;              // of both directions
   int64_t groups = 1;                           // divides C and K
   Activation activation = Activation::kNone;
+  float negative_slope = 0.0f;               // of kLeakyRelu: finite
   ChannelView x = {}, y = {};                // offset + channels <= pixel_stride
   std::optional<ChannelView> residual = {};  // none: nothing is added
   int64_t alignment_bytes = 16;              // of every tensor's first element: a power of two

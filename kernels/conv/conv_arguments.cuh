@@ -28,6 +28,7 @@ struct ConvEpilogue {
   device::GlobalPtr<const float> bias;
   int32_t y_pixel_stride, residual_pixel_stride;
   Activation activation;
+  float negative_slope;
   bool has_vectors;  // 8 channels of y, from a multiple of 8 of a group on, are 16 aligned bytes
 };
 
@@ -83,6 +84,7 @@ ConvArguments<T> conv_arguments(const ConvTensors& tensors, const ConvProblem& p
                        .y_pixel_stride = static_cast<int32_t>(problem.y.pixel_stride),
                        .residual_pixel_stride = static_cast<int32_t>(residual.pixel_stride),
                        .activation = problem.activation,
+                       .negative_slope = problem.negative_slope,
                        .has_vectors = has_output_vectors(problem)}};
 }
 

@@ -13,14 +13,15 @@ YOLOCU_DEVICE float silu(float value) {
 }
 
 // values[i] = act(values[i]).
-template <int kCount>
-YOLOCU_DEVICE void activate(float (&values)[kCount], Activation activation) {
+template <typename T, int kCount>
+YOLOCU_DEVICE void activate(float (&values)[kCount], const ConvEpilogue<T>& epilogue) {
+  const Activation activation = epilogue.activation;
   if (activation == Activation::kSilu) {
     YOLOCU_UNROLL
     for (float& value : values) value = silu(value);
   } else if (activation == Activation::kLeakyRelu) {
     YOLOCU_UNROLL
-    for (float& value : values) value = value < 0.0f ? 0.1f * value : value;
+    for (float& value : values) value = value < 0.0f ? epilogue.negative_slope * value : value;
   } else if (activation == Activation::kRelu) {
     YOLOCU_UNROLL
     for (float& value : values) value = value < 0.0f ? 0.0f : value;
@@ -98,7 +99,7 @@ YOLOCU_DEVICE void finish_run(const ConvEpilogue<T>& epilogue, const ChannelRun&
                               float (&values)[kRunChannels]) {
   YOLOCU_UNROLL
   for (int i = 0; i < kRunChannels; ++i) values[i] += run.bias[i];
-  activate(values, epilogue.activation);
+  activate(values, epilogue);
   if (epilogue.residual.get() != nullptr) add_residual(values, epilogue, run, pixel);
   store_run(epilogue, run, pixel, values);
 }

@@ -48,7 +48,7 @@ YOLOCU_KERNEL conv_naive_kernel(YOLOCU_KERNEL_PARAM ConvArguments<T> arguments) 
     const auto pixel = static_cast<int>(i / channels);
     const auto k = static_cast<int>(i % channels);
     float value[] = {naive_sum(arguments, pixel, k) + epilogue.bias.load(k)};
-    activate(value, epilogue.activation);
+    activate(value, epilogue);
     if (epilogue.residual.get() != nullptr) {
       const int64_t at = int64_t{pixel} * epilogue.residual_pixel_stride + k;
       value[0] += device::to_float(epilogue.residual.load(at));

@@ -110,11 +110,11 @@ std::vector<uint16_t> exact_y(const ConvProblem& problem, std::vector<uint16_t> 
   return y;
 }
 
-// Those that map integers to integers.
-Activation exact_activation(Activation activation) {
-  return activation == Activation::kRelu || activation == Activation::kLeakyRelu
-             ? Activation::kRelu
-             : Activation::kNone;
+// The problem with an activation that maps integers to integers.
+ConvProblem with_exact_activation(ConvProblem problem) {
+  if (problem.activation == Activation::kSilu) problem.activation = Activation::kNone;
+  if (std::trunc(problem.negative_slope) != problem.negative_slope) problem.negative_slope = 2.0f;
+  return problem;
 }
 
 std::string name_of(const ConvCase& conv_case) {
@@ -130,7 +130,7 @@ class ConvKernel : public testing::KernelTest<ConvCase> {
 
 TEST_P(ConvKernel, IntegersAreBitEqual) {
   ConvCase conv_case = test_case();
-  conv_case.problem.activation = exact_activation(conv_case.problem.activation);
+  conv_case.problem = with_exact_activation(conv_case.problem);
   const ConvProblem& problem = conv_case.problem;
   const ConvData data = conv_data(problem, ConvNumbers::kIntegers, 1);
   const auto y = run(conv_case, data);

@@ -129,12 +129,15 @@ inline NamedProblems epilogue_problems(int64_t v) {
                        std::optional<ChannelView> residual) {
     ConvProblem problem = base;
     problem.activation = activation;
+    problem.negative_slope = 0.1f;
     problem.y = y;
     problem.residual = residual;
     problems.emplace_back(name, problem);
   };
   add("view_silu", Activation::kSilu, {56, 8}, std::nullopt);
   add("view_leaky", Activation::kLeakyRelu, {41, 1}, std::nullopt);
+  add("view_steep_leaky", Activation::kLeakyRelu, {40, 0}, std::nullopt);
+  problems.back().second.negative_slope = -3.0f;
   add("view_relu", Activation::kRelu, {48, 0}, std::nullopt);
   add("residual", Activation::kNone, {40, 0}, ChannelView{40, 0});
   add("residual_silu", Activation::kSilu, {64, 16}, ChannelView{48, 8});

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <set>
 #include <string>
 
@@ -154,6 +155,8 @@ TEST(ConvLegality, RefusesProblemsThatMakeNoSense) {
   refuses("x: channels 1", [](P& p) { p.x.offset = 1; });
   refuses("y: channels -8", [](P& p) { p.y.offset = -8; });
   refuses("residual: channels 0", [](P& p) { p.residual = ChannelView{63, 0}; });
+  refuses("negative_slope", [](P& p) { p.negative_slope = INFINITY; });
+  refuses("negative_slope", [](P& p) { p.negative_slope = NAN; });
   refuses("alignment", [](P& p) { p.alignment_bytes = 12; });
 }
 

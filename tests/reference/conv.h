@@ -40,11 +40,12 @@ inline int64_t conv_positions(int64_t extent, int64_t taps, int64_t padding, int
   return count;
 }
 
-inline double reference_activation(Activation activation, double value) {
-  switch (activation) {
+inline double reference_activation(const ConvProblem& problem, double value) {
+  switch (problem.activation) {
     case Activation::kNone: return value;
     case Activation::kSilu: return value / (1 + std::exp(-value));
-    case Activation::kLeakyRelu: return value > 0 ? value : value / 10;
+    case Activation::kLeakyRelu:
+      return value > 0 ? value : value * static_cast<double>(problem.negative_slope);
     case Activation::kRelu: return value > 0 ? value : 0;
   }
   return 0;
@@ -85,12 +86,13 @@ inline ReferenceSum reference_conv_sum(const ConvProblem& problem, const ConvDat
 }
 
 // Bound on the error of act(sum) + residual before it is rounded: a sum of `terms` f32 in any order
-// is off by terms * eps * magnitude, silu stretches that by up to 1.1, and its own exponential and
-// reciprocal are off by 2^-21 + |sum| * 2^-23 of the value.
-inline double conv_tolerance(const ReferenceSum& sum, double value, double terms, double residual) {
+// is off by terms * eps * magnitude, the activation stretches that by up to `slope`, and silu's own
+// exponential and reciprocal are off by 2^-21 + |sum| * 2^-23 of the value.
+inline double conv_tolerance(const ReferenceSum& sum, double value, double terms, double residual,
+                             double slope) {
   const double eps = std::ldexp(1.0, -24);
   const double scale = std::ldexp(1.0, -21) + std::fabs(sum.sum) * std::ldexp(1.0, -23);
-  return 1.1 * 2 * (terms + 2) * eps * sum.magnitude + scale * std::fabs(value) +
+  return slope * 2 * (terms + 2) * eps * sum.magnitude + scale * std::fabs(value) +
          2 * eps * (std::fabs(value) + std::fabs(residual));
 }
 
@@ -101,12 +103,15 @@ inline ConvExpectation reference_conv(const ConvProblem& problem, const ConvData
       conv_positions(problem.width, problem.filter_width, problem.padding, problem.stride);
   const auto terms = static_cast<double>(problem.filter_height * problem.filter_width *
                                          problem.channels / problem.groups);
+  constexpr double kSiluSlope = 1.1;  // its steepest, rounded up
+  const double slope =
+      std::fmax(kSiluSlope, std::fabs(static_cast<double>(problem.negative_slope)));
   ConvExpectation expected;
   for (int64_t pixel = 0; pixel < problem.batch * rows * columns; ++pixel) {
     for (int64_t k = 0; k < problem.out_channels; ++k) {
       const ReferenceSum sum = reference_conv_sum(problem, data, pixel / (rows * columns),
                                                   pixel / columns % rows, pixel % columns, k);
-      const double value = reference_activation(problem.activation, sum.sum);
+      const double value = reference_activation(problem, sum.sum);
       double residual = 0;
       if (problem.residual) {
         const ChannelView& view = *problem.residual;
@@ -114,7 +119,7 @@ inline ConvExpectation reference_conv(const ConvProblem& problem, const ConvData
         residual = conv_number(problem.dtype, data.residual.at(static_cast<size_t>(index)));
       }
       expected.values.push_back(value + residual);
-      expected.tolerances.push_back(conv_tolerance(sum, value, terms, residual));
+      expected.tolerances.push_back(conv_tolerance(sum, value, terms, residual, slope));
     }
   }
   return expected;
