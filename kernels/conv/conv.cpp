@@ -5,6 +5,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <vector>
 
 #include "engine/base/checked.h"
 #include "engine/base/str_cat.h"
@@ -80,6 +81,18 @@ Status check_size(std::string_view name, std::span<const int64_t> extents) {
   return unsupported(str_cat("conv ", name, ": more than ", kMost, " elements"));
 }
 
+// What has the pixels of y: the outputs and the residual.
+struct NamedOutput {
+  std::string_view name;
+  ConvOutput output;
+};
+std::vector<NamedOutput> pixel_outputs(const ConvProblem& problem) {
+  std::vector<NamedOutput> outputs = {{"y", problem.first()}};
+  if (problem.second) outputs.push_back({"second", *problem.second});
+  if (problem.residual) outputs.push_back({"residual", {*problem.residual, 1}});
+  return outputs;
+}
+
 // What a kernel computes of indices before it knows that they are outside: up to a tile too many
 // rows and channels, and a stage too much of k. kSlack is at least the largest of these extents.
 Status check_sizes(const ConvProblem& problem) {
@@ -89,11 +102,12 @@ Status check_sizes(const ConvProblem& problem) {
   const int64_t padded_width = problem.width + 2 * problem.padding + problem.filter_width;
   const int64_t x[] = {padded_rows, padded_width, problem.x.pixel_stride};
   YOLOCU_RETURN_IF_ERROR(check_size("x", x));
-  const int64_t y_stride =
-      std::max(problem.y.pixel_stride, problem.residual ? problem.residual->pixel_stride : 0);
   const int64_t y_rows = problem.batch * problem.out_height() + kSlack;
-  const int64_t y[] = {y_rows, problem.out_width(), y_stride};
-  YOLOCU_RETURN_IF_ERROR(check_size("y", y));
+  for (const auto& [name, output] : pixel_outputs(problem)) {
+    const int64_t y[] = {output.upsample * y_rows, output.upsample * problem.out_width(),
+                         output.view.pixel_stride};
+    YOLOCU_RETURN_IF_ERROR(check_size(name, y));
+  }
   const int64_t w[] = {problem.out_channels + kSlack, problem.filter_height * problem.filter_width,
                        problem.group_channels() + kSlack};
   return check_size("w", w);
@@ -102,9 +116,11 @@ Status check_sizes(const ConvProblem& problem) {
 Status check_problem(const ConvProblem& problem) {
   YOLOCU_RETURN_IF_ERROR(check_extents(problem));
   YOLOCU_RETURN_IF_ERROR(check_view("x", problem.x, problem.channels));
-  YOLOCU_RETURN_IF_ERROR(check_view("y", problem.y, problem.out_channels));
-  if (problem.residual) {
-    YOLOCU_RETURN_IF_ERROR(check_view("residual", *problem.residual, problem.out_channels));
+  for (const auto& [name, output] : pixel_outputs(problem)) {
+    YOLOCU_RETURN_IF_ERROR(check_view(name, output.view, problem.out_channels));
+    if (output.upsample == 1 || output.upsample == 2) continue;
+    return invalid_argument(
+        str_cat("conv ", name, ": expected an upsample of 1 or 2, got ", output.upsample));
   }
   if (!std::isfinite(problem.negative_slope)) {
     return invalid_argument("conv: expected a finite negative_slope");
@@ -130,6 +146,46 @@ Status check_pointer(std::string_view name, const void* pointer, int64_t alignme
   if (pointer != nullptr && address % static_cast<uintptr_t>(alignment_bytes) == 0) return {};
   return invalid_argument(str_cat("conv ", name, ": expected memory aligned to ", alignment_bytes,
                                   " bytes, got ", pointer));
+}
+
+Status check_optional(std::string_view name, const void* pointer, bool expected,
+                      int64_t alignment_bytes) {
+  if (expected) return check_pointer(name, pointer, alignment_bytes);
+  if (pointer == nullptr) return {};
+  return invalid_argument(str_cat("conv ", name, ": given, but the problem has none"));
+}
+
+bool is_same(const ChannelView& a, const ChannelView& b) {
+  return a.pixel_stride == b.pixel_stride && a.offset == b.offset;
+}
+
+// Two views of one buffer.
+Status check_shared(const NamedOutput& a, const NamedOutput& b, int64_t channels) {
+  const ChannelView &u = a.output.view, &v = b.output.view;
+  const bool in_place = b.name == "residual" && is_same(u, v);
+  const bool disjoint = u.offset + channels <= v.offset || v.offset + channels <= u.offset;
+  if (a.output.upsample == b.output.upsample && u.pixel_stride == v.pixel_stride &&
+      (disjoint || in_place)) {
+    return {};
+  }
+  return invalid_argument(str_cat("conv ", a.name, " and ", b.name,
+                                  ": one buffer, but their channels overlap, or their pixels or "
+                                  "upsampling differ"));
+}
+
+Status check_shared_buffers(const ConvTensors& tensors, const ConvProblem& problem) {
+  const auto outputs = pixel_outputs(problem);
+  const auto pointer_of = [&](const NamedOutput& output) {
+    if (output.name == "y") return static_cast<const void*>(tensors.y);
+    return output.name == "second" ? tensors.second : tensors.residual;
+  };
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    for (size_t j = i + 1; j < outputs.size(); ++j) {
+      if (pointer_of(outputs[i]) != pointer_of(outputs[j])) continue;
+      YOLOCU_RETURN_IF_ERROR(check_shared(outputs[i], outputs[j], problem.out_channels));
+    }
+  }
+  return {};
 }
 
 int64_t ceil_div(int64_t a, int64_t b) {
@@ -166,9 +222,11 @@ Status check_tensors(const ConvTensors& tensors, const ConvProblem& problem) {
   YOLOCU_RETURN_IF_ERROR(check_pointer("x", tensors.x, alignment));
   YOLOCU_RETURN_IF_ERROR(check_pointer("w", tensors.w, alignment));
   YOLOCU_RETURN_IF_ERROR(check_pointer("bias", tensors.bias, sizeof(float)));
-  if (problem.residual) return check_pointer("residual", tensors.residual, alignment);
-  if (tensors.residual == nullptr) return {};
-  return invalid_argument("conv residual: given, but the problem has none");
+  YOLOCU_RETURN_IF_ERROR(
+      check_optional("second", tensors.second, problem.second.has_value(), alignment));
+  YOLOCU_RETURN_IF_ERROR(
+      check_optional("residual", tensors.residual, problem.residual.has_value(), alignment));
+  return check_shared_buffers(tensors, problem);
 }
 
 LaunchConfig conv_launch(const ConvVariant& variant, const ConvProblem& problem) {

@@ -16,12 +16,21 @@
 
 namespace yolocu {
 
+// Where a result goes: a view of [N, upsample*P, upsample*Q, view.pixel_stride] elements. upsample
+// 2 repeats each pixel, as the nearest neighbour does:
+//   buffer[n, upsample*p + i, upsample*q + j, view.offset + k] = y[n,p,q,k] for i, j < upsample.
+struct ConvOutput {
+  ChannelView view = {};
+  int64_t upsample = 1;  // 1 or 2
+};
+
 // y[n,p,q,k] = act(bias[k] + sum over r, s, c of
 //                    x[n, p*stride - padding + r, q*stride - padding + s, g*(C/groups) + c] *
 //                    w[k,r,s,c]) + residual[n,p,q,k]
 // with g = k / (K/groups), x zero outside the picture, P = (H + 2*padding - R) / stride + 1 and Q
 // alike. x [N,H,W,C], y and residual [N,P,Q,K], w [K,R,S,C/groups] of `dtype`; bias [K] f32. Sums
-// are f32 and y is rounded once. Counts are elements.
+// are f32 and y is rounded once. y is stored once or twice, so that a concatenation or an
+// upsampling that reads it costs no pass of its own. Counts are elements.
 struct ConvProblem {
   DType dtype = DType::kF16;                    // kF16 or kBF16
   int64_t batch = 1, height = 0, width = 0;     // N, H, W
@@ -33,9 +42,12 @@ struct ConvProblem {
   Activation activation = Activation::kNone;
   float negative_slope = 0.0f;               // of kLeakyRelu: finite
   ChannelView x = {}, y = {};                // offset + channels <= pixel_stride
+  int64_t y_upsample = 1;                    // of the output that y views
+  std::optional<ConvOutput> second = {};     // none: y is stored once
   std::optional<ChannelView> residual = {};  // none: nothing is added
   int64_t alignment_bytes = 16;              // of every tensor's first element: a power of two
 
+  ConvOutput first() const { return {y, y_upsample}; }
   int64_t out_height() const { return (height + 2 * padding - filter_height) / stride + 1; }  // P
   int64_t out_width() const { return (width + 2 * padding - filter_width) / stride + 1; }     // Q
   int64_t out_pixels() const { return batch * out_height() * out_width(); }
@@ -93,17 +105,20 @@ Result<ConvVariant> select_conv(const ConvProblem& problem, const ConvDevice& de
 std::string explain_conv_selection(const ConvProblem& problem, const ConvDevice& device);
 
 // Device memory, owned by the caller, that stays alive until the stream gets there. Each points to
-// the first element of its buffer, not of the view. residual is null if and only if the problem has
-// none; it may be y if the two views are one.
+// the first element of its buffer, not of the view. second and residual are null if and only if the
+// problem has none. Those of y, second and residual that are one buffer have one pixel_stride and
+// upsample; their channels are disjoint, but the residual may be exactly one of the outputs.
 struct ConvTensors {
   void* y = nullptr;
+  void* second = nullptr;
   const void* x = nullptr;
   const void* w = nullptr;
   const float* bias = nullptr;
   const void* residual = nullptr;
 };
 
-// kInvalidArgument: a pointer is null or has less than alignment_bytes (bias: 4 bytes).
+// kInvalidArgument: a pointer is null or has less than alignment_bytes (bias: 4 bytes); one that
+// the problem has no use for; views of one buffer that do not go together.
 Status check_tensors(const ConvTensors& tensors, const ConvProblem& problem);
 
 // Enqueues the convolution and returns; `variant` is one of conv_variants(). y and x do not

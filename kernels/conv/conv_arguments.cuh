@@ -19,17 +19,25 @@ struct ConvShape {
   int32_t x_pixel_stride;
 };
 
-// What happens to a finished sum: act(sum + bias[k]) + residual, rounded to T. y and residual point
-// to the first channel of the view.
+// A view with the pixels of y. It has vectors if 16 bytes of it, from a multiple of so many
+// channels of a group on, are aligned.
+template <typename T>
+struct ConvView {
+  device::GlobalPtr<T> data;  // the first channel of the view; null if there is none
+  int32_t pixel_stride;
+  bool has_vectors;
+  bool is_upsampled;  // of 2P x 2Q pixels
+};
+
+// What happens to a finished sum: act(sum + bias[k]) + residual, rounded to T, stored once or
+// twice.
 template <typename T>
 struct ConvEpilogue {
-  device::GlobalPtr<T> y;
-  device::GlobalPtr<const T> residual;  // null if there is none
+  ConvView<T> y, second;
+  ConvView<const T> residual;
   device::GlobalPtr<const float> bias;
-  int32_t y_pixel_stride, residual_pixel_stride;
   Activation activation;
   float negative_slope;
-  bool has_vectors;  // 8 channels of y, from a multiple of 8 of a group on, are 16 aligned bytes
 };
 
 template <typename T>
@@ -58,34 +66,36 @@ inline ConvShape conv_shape(const ConvProblem& problem) {
           .x_pixel_stride = narrow(problem.x.pixel_stride)};
 }
 
-// True if the epilogue may move 8 channels at once.
-inline bool has_output_vectors(const ConvProblem& problem) {
-  constexpr int64_t kVector = 8;
-  const auto is_aligned = [](const ChannelView& view) {
-    return view.pixel_stride % kVector == 0 && view.offset % kVector == 0;
-  };
-  return problem.alignment_bytes % 16 == 0 && is_aligned(problem.y) &&
-         (!problem.residual || is_aligned(*problem.residual)) &&
-         (problem.groups == 1 || problem.group_out_channels() % kVector == 0);
+// output: none, or one of the problem; data: the first element of its buffer.
+template <typename T>
+ConvView<T> conv_view(const std::optional<ConvOutput>& output, T* data,
+                      const ConvProblem& problem) {
+  if (!output) return {};
+  constexpr int64_t kVector = 16 / sizeof(T);
+  const ChannelView& view = output->view;
+  return {.data = device::GlobalPtr(data + view.offset),
+          .pixel_stride = static_cast<int32_t>(view.pixel_stride),
+          .has_vectors = problem.alignment_bytes % 16 == 0 && view.pixel_stride % kVector == 0 &&
+                         view.offset % kVector == 0 &&
+                         (problem.groups == 1 || problem.group_out_channels() % kVector == 0),
+          .is_upsampled = output->upsample == 2};
 }
 
 // T is the element type of problem.dtype.
 template <typename T>
 ConvArguments<T> conv_arguments(const ConvTensors& tensors, const ConvProblem& problem) {
-  const ChannelView residual = problem.residual.value_or(ChannelView{});
-  const T* residual_view =
-      problem.residual ? static_cast<const T*>(tensors.residual) + residual.offset : nullptr;
+  std::optional<ConvOutput> residual;
+  if (problem.residual) residual = ConvOutput{*problem.residual};
   return {.x = device::GlobalPtr(static_cast<const T*>(tensors.x) + problem.x.offset),
           .w = device::GlobalPtr(static_cast<const T*>(tensors.w)),
           .shape = conv_shape(problem),
-          .epilogue = {.y = device::GlobalPtr(static_cast<T*>(tensors.y) + problem.y.offset),
-                       .residual = device::GlobalPtr(residual_view),
-                       .bias = device::GlobalPtr(tensors.bias),
-                       .y_pixel_stride = static_cast<int32_t>(problem.y.pixel_stride),
-                       .residual_pixel_stride = static_cast<int32_t>(residual.pixel_stride),
-                       .activation = problem.activation,
-                       .negative_slope = problem.negative_slope,
-                       .has_vectors = has_output_vectors(problem)}};
+          .epilogue = {
+              .y = conv_view(problem.first(), static_cast<T*>(tensors.y), problem),
+              .second = conv_view(problem.second, static_cast<T*>(tensors.second), problem),
+              .residual = conv_view(residual, static_cast<const T*>(tensors.residual), problem),
+              .bias = device::GlobalPtr(tensors.bias),
+              .activation = problem.activation,
+              .negative_slope = problem.negative_slope}};
 }
 
 }  // namespace YOLOCU_TARGET

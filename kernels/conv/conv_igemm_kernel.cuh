@@ -152,7 +152,7 @@ YOLOCU_DEVICE void finish_slice(device::SharedPtr<float> slice, const ConvArgume
       values[i] = low.values[i];
       values[i + 4] = high.values[i];
     }
-    finish_run(arguments.epilogue, run, first_pixel + row, values);
+    finish_run(arguments, run, first_pixel + row, values);
   }
 }
 

@@ -39,7 +39,6 @@ YOLOCU_DEVICE float naive_sum(const ConvArguments<T>& arguments, int pixel, int 
 template <typename T>
 YOLOCU_KERNEL conv_naive_kernel(YOLOCU_KERNEL_PARAM ConvArguments<T> arguments) {
   const ConvShape& shape = arguments.shape;
-  const ConvEpilogue<T>& epilogue = arguments.epilogue;
   const int64_t channels = int64_t{shape.out_channels} * shape.groups;
   const int64_t count = channels * shape.pixels;
   const int64_t step = int64_t{device::grid_extent().x} * device::block_extent().x;
@@ -47,13 +46,7 @@ YOLOCU_KERNEL conv_naive_kernel(YOLOCU_KERNEL_PARAM ConvArguments<T> arguments) 
   for (; i < count; i += step) {
     const auto pixel = static_cast<int>(i / channels);
     const auto k = static_cast<int>(i % channels);
-    float value[] = {naive_sum(arguments, pixel, k) + epilogue.bias.load(k)};
-    activate(value, epilogue);
-    if (epilogue.residual.get() != nullptr) {
-      const int64_t at = int64_t{pixel} * epilogue.residual_pixel_stride + k;
-      value[0] += device::to_float(epilogue.residual.load(at));
-    }
-    epilogue.y.store(int64_t{pixel} * epilogue.y_pixel_stride + k, device::from_float<T>(value[0]));
+    finish_number(arguments, pixel, k, naive_sum(arguments, pixel, k));
   }
 }
 

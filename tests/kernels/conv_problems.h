@@ -1,23 +1,25 @@
-// Convolutions that every variant is tested on, made to measure for its tile and loads, and data
-// for them.
+// Convolutions that every variant is tested on, made to measure for its tile and loads.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
-#include <random>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "kernels/conv/conv.h"
-#include "tests/reference/conv.h"
 
 namespace yolocu::testing {
+
+// Which tensors are one buffer.
+enum class ConvSharing : uint8_t { kNone, kSecondInY, kResidualInY };
 
 struct ConvCase {
   ConvVariant variant;
   std::string name;  // of the problem
   ConvProblem problem;
+  ConvSharing sharing = ConvSharing::kNone;
 };
 
 // Dense views of the problem's channels, unless it has views already.
@@ -151,19 +153,61 @@ inline NamedProblems epilogue_problems(int64_t v) {
   return problems;
 }
 
+// y stored twice, upsampled, in one buffer or two; the residual in place.
+inline std::vector<std::pair<ConvSharing, std::pair<std::string, ConvProblem>>> output_problems(
+    int64_t v) {
+  const ConvProblem base = {.batch = 2,
+                            .height = 3,
+                            .width = 5,
+                            .channels = 4 * v,
+                            .out_channels = 40,
+                            .activation = Activation::kSilu};
+  std::vector<std::pair<ConvSharing, std::pair<std::string, ConvProblem>>> problems;
+  const auto add = [&](const std::string& name, ConvSharing sharing, ConvOutput y,
+                       std::optional<ConvOutput> second, std::optional<ChannelView> residual) {
+    ConvProblem problem = base;
+    problem.y = y.view;
+    problem.y_upsample = y.upsample;
+    problem.second = second;
+    problem.residual = residual;
+    problems.push_back({sharing, {name, problem}});
+  };
+  using enum ConvSharing;
+  const std::optional<ChannelView> none;
+  add("upsampled", kNone, {{48, 8}, 2}, std::nullopt, none);
+  add("upsampled_odd", kNone, {{43, 2}, 2}, std::nullopt, ChannelView{56, 8});
+  add("two_outputs", kNone, {{40, 0}}, ConvOutput{{64, 16}}, none);
+  add("two_odd_outputs", kNone, {{41, 1}}, ConvOutput{{47, 3}, 2}, none);
+  add("plain_and_upsampled", kNone, {{48, 8}}, ConvOutput{{80, 40}, 2}, ChannelView{40, 0});
+  add("upsampled_and_odd", kNone, {{56, 8}, 2}, ConvOutput{{45, 3}}, ChannelView{41, 1});
+  add("odd_and_plain", kNone, {{45, 3}}, ConvOutput{{56, 8}}, none);
+  add("twice_in_a_buffer", kSecondInY, {{104, 8}}, ConvOutput{{104, 56}}, none);
+  add("upsampled_twice_in_a_buffer", kSecondInY, {{85, 44}, 2}, ConvOutput{{85, 1}, 2}, none);
+  add("in_place", kResidualInY, {{48, 8}}, std::nullopt, ChannelView{48, 8});
+  add("in_place_and_upsampled", kResidualInY, {{43, 3}}, ConvOutput{{48, 0}, 2},
+      ChannelView{43, 3});
+  add("odd_channels_upsampled", kNone, {{48, 8}, 2}, ConvOutput{{40, 0}}, none);
+  problems.back().second.second.out_channels = 37;
+  return problems;
+}
+
 // What `variant` can implement of the problems above.
 inline std::vector<ConvCase> conv_cases(const ConvVariant& variant) {
   const int64_t v = variant.load_bytes / 2;
   std::vector<ConvCase> cases;
+  const auto add = [&](const auto& named, ConvSharing sharing) {
+    ConvProblem problem = with_dense_views(named.second);
+    problem.dtype = variant.dtype;
+    if (can_implement(variant, problem).ok()) {
+      cases.push_back({variant, named.first, problem, sharing});
+    }
+  };
   for (const NamedProblems& problems :
        {tile_problems(variant, v), filter_problems(v), group_problems(v), channel_problems(),
         epilogue_problems(v)}) {
-    for (const auto& [name, described] : problems) {
-      ConvProblem problem = with_dense_views(described);
-      problem.dtype = variant.dtype;
-      if (can_implement(variant, problem).ok()) cases.push_back({variant, name, problem});
-    }
+    for (const auto& named : problems) add(named, ConvSharing::kNone);
   }
+  for (const auto& [sharing, named] : output_problems(v)) add(named, sharing);
   return cases;
 }
 
@@ -173,61 +217,6 @@ inline std::vector<ConvCase> all_conv_cases() {
     for (ConvCase& conv_case : conv_cases(variant)) cases.push_back(std::move(conv_case));
   }
   return cases;
-}
-
-enum class ConvNumbers : uint8_t { kIntegers, kFractions };
-
-// Integers up to 2, whose sums are exact in f32, or fractions in [-1, 1).
-class ConvGenerator {
- public:
-  ConvGenerator(DType dtype, ConvNumbers numbers, uint32_t seed)
-      : dtype_(dtype), numbers_(numbers), random_(seed) {}
-
-  float number() {
-    if (numbers_ == ConvNumbers::kIntegers) return static_cast<float>(integers_(random_));
-    return fractions_(random_);
-  }
-  uint16_t bits() { return conv_bits(dtype_, static_cast<double>(number())); }
-
-  // [pixels, view.pixel_stride] with numbers in the view and NaN outside of it.
-  std::vector<uint16_t> buffer(int64_t pixels, const ChannelView& view, int64_t channels) {
-    std::vector<uint16_t> values(static_cast<size_t>(pixels * view.pixel_stride), 0x7FFF);
-    for (int64_t pixel = 0; pixel < pixels; ++pixel) {
-      for (int64_t c = 0; c < channels; ++c) {
-        values[static_cast<size_t>(pixel * view.pixel_stride + view.offset + c)] = bits();
-      }
-    }
-    return values;
-  }
-
- private:
-  DType dtype_;
-  ConvNumbers numbers_;
-  std::mt19937 random_;
-  std::uniform_int_distribution<int> integers_{-2, 2};
-  std::uniform_real_distribution<float> fractions_{-1.0f, 1.0f};
-};
-
-// Reproducible. y: NaN in the view; outside of it bits that differ from place to place.
-inline ConvData conv_data(const ConvProblem& problem, ConvNumbers numbers, uint32_t seed) {
-  ConvGenerator generator(problem.dtype, numbers, seed);
-  ConvData data;
-  data.x =
-      generator.buffer(problem.batch * problem.height * problem.width, problem.x, problem.channels);
-  data.w.resize(static_cast<size_t>(problem.out_channels * problem.depth()));
-  for (uint16_t& value : data.w) value = generator.bits();
-  data.bias.resize(static_cast<size_t>(problem.out_channels));
-  for (float& value : data.bias) value = generator.number();
-  if (problem.residual) {
-    data.residual = generator.buffer(problem.out_pixels(), *problem.residual, problem.out_channels);
-  }
-  data.y.resize(static_cast<size_t>(problem.out_pixels() * problem.y.pixel_stride));
-  for (size_t i = 0; i < data.y.size(); ++i) {
-    const int64_t channel = static_cast<int64_t>(i) % problem.y.pixel_stride - problem.y.offset;
-    const bool in_view = channel >= 0 && channel < problem.out_channels;
-    data.y[i] = in_view ? 0xFFFF : static_cast<uint16_t>(i * 40503 + 1);
-  }
-  return data;
 }
 
 }  // namespace yolocu::testing

@@ -10,6 +10,7 @@
 #include "engine/base/str_cat.h"
 #include "kernels/conv/tile.h"
 #include "tests/kernels/conv_problems.h"
+#include "tests/reference/conv.h"
 #include "tests/support/test_support.h"
 
 namespace yolocu {
@@ -155,6 +156,9 @@ TEST(ConvLegality, RefusesProblemsThatMakeNoSense) {
   refuses("x: channels 1", [](P& p) { p.x.offset = 1; });
   refuses("y: channels -8", [](P& p) { p.y.offset = -8; });
   refuses("residual: channels 0", [](P& p) { p.residual = ChannelView{63, 0}; });
+  refuses("y: expected an upsample", [](P& p) { p.y_upsample = 3; });
+  refuses("second: channels 8", [](P& p) { p.second = ConvOutput{{64, 8}}; });
+  refuses("second: expected an upsample", [](P& p) { p.second = ConvOutput{{64, 0}, 0}; });
   refuses("negative_slope", [](P& p) { p.negative_slope = INFINITY; });
   refuses("negative_slope", [](P& p) { p.negative_slope = NAN; });
   refuses("alignment", [](P& p) { p.alignment_bytes = 12; });
@@ -169,6 +173,7 @@ TEST(ConvLegality, RefusesMoreThanItsIndicesHold) {
   refuses("conv x", [](P& p) { p.height = int64_t{1} << 30; });
   refuses("conv x", [](P& p) { p.x.pixel_stride = int64_t{1} << 24; });
   refuses("conv y", [](P& p) { p.y.pixel_stride = int64_t{1} << 24; });
+  refuses("conv second", [](P& p) { p.second = ConvOutput{{int64_t{1} << 24, 0}}; });
   refuses("conv w", [](P& p) {
     p.out_channels = int64_t{1} << 22;
     p.y.pixel_stride = p.out_channels;
@@ -190,7 +195,8 @@ TEST(ConvLegality, GridsHoldSoManyGroups) {
 
 TEST(ConvTensors, AreCheckedByName) {
   alignas(16) uint16_t memory[16] = {};
-  const ConvTensors good = {memory, memory, memory, reinterpret_cast<float*>(memory), nullptr};
+  const ConvTensors good = {
+      .y = memory, .x = memory, .w = memory, .bias = reinterpret_cast<float*>(memory)};
   ASSERT_OK(check_tensors(good, layer()));
   const auto refuses = [&](const std::string& fragment, auto change) {
     ConvTensors tensors = good;
@@ -205,6 +211,42 @@ TEST(ConvTensors, AreCheckedByName) {
   refuses("bias", [&](auto& t, auto&) { t.bias = nullptr; });
   refuses("residual", [&](auto& t, auto&) { t.residual = memory; });
   refuses("residual", [](auto&, auto& p) { p.residual = ChannelView{64, 0}; });
+  refuses("second", [&](auto& t, auto&) { t.second = memory; });
+  refuses("second", [](auto&, auto& p) { p.second = ConvOutput{{64, 0}}; });
+}
+
+TEST(ConvTensors, ViewsOfOneBufferGoTogether) {
+  alignas(16) uint16_t memory[16] = {};
+  const auto check = [&](ConvOutput y, std::optional<ConvOutput> second,
+                         std::optional<ChannelView> residual) {
+    ConvProblem problem = layer();
+    problem.y = y.view;
+    problem.y_upsample = y.upsample;
+    problem.second = second;
+    problem.residual = residual;
+    return check_tensors({.y = memory,
+                          .second = second ? memory : nullptr,
+                          .x = memory,
+                          .w = memory,
+                          .bias = reinterpret_cast<float*>(memory),
+                          .residual = residual ? memory : nullptr},
+                         problem);
+  };
+  const auto refuses = [&](ConvOutput y, std::optional<ConvOutput> second,
+                           std::optional<ChannelView> residual) {
+    testing::expect_refused(check(y, second, residual), StatusCode::kInvalidArgument, "one buffer");
+  };
+  EXPECT_TRUE(check({{128, 0}, 2}, ConvOutput{{128, 64}, 2}, {}).ok());
+  EXPECT_TRUE(check({{128, 64}}, ConvOutput{{128, 0}}, ChannelView{128, 0}).ok());
+  EXPECT_TRUE(check({{128, 64}}, {}, ChannelView{128, 0}).ok());
+  EXPECT_TRUE(check({{128, 64}}, {}, ChannelView{128, 64}).ok());
+  refuses({{128, 0}}, ConvOutput{{128, 0}}, {});
+  refuses({{128, 0}}, ConvOutput{{128, 63}}, {});
+  refuses({{128, 0}}, ConvOutput{{136, 64}}, {});
+  refuses({{128, 0}, 2}, ConvOutput{{128, 64}, 1}, {});
+  refuses({{128, 0}}, {}, ChannelView{128, 8});
+  refuses({{128, 0}, 2}, {}, ChannelView{128, 0});
+  refuses({{128, 0}, 2}, {}, ChannelView{128, 64});
 }
 
 TEST(ConvLaunch, CoversEveryOutput) {
