@@ -18,6 +18,7 @@ struct DetectArguments {
   std::string classes;              // as typed; empty: all
   std::string json;                 // a file, "-" for stdout, empty for none
   std::string out;                  // folder of annotated pictures; empty: none
+  std::string counters;             // file of launch records; empty: none
   std::vector<std::string> inputs;  // files, folders, globs
 };
 int detect_command(const DetectArguments& arguments);
@@ -47,8 +48,9 @@ struct RunArguments {
   std::string input;   // .npy, [B,3,H,W] RGB in 0..1
   std::string output;  // .npy, [B, anchors, 4 + classes]
   Device device = Device::kAuto;
-  Precision precision = Precision::kAuto;  // kAuto: fp32, as fits a numerical check
+  Precision precision = Precision::kAuto;  // kAuto: fp32 on the host's devices, for checks
   int threads = 0;
+  std::string counters;  // file of launch records; empty: none
 };
 int run_command(const RunArguments& arguments);
 

@@ -1,5 +1,6 @@
 // How many threads, and the team that keeps libgomp's barriers short.
 #include "engine/cpu/threads.h"
+#include "engine/processors.h"
 
 #include <gtest/gtest.h>
 
@@ -43,9 +44,9 @@ TEST(SleepingTeam, TheUsersChoiceLeavesItEmpty) {
 }
 
 TEST(Threads, MoreThanUsableProcessorsAreNotUsed) {
-  EXPECT_EQ(cpu::choose_threads(0), cpu::usable_processors());
-  EXPECT_EQ(cpu::choose_threads(1), 1);
-  EXPECT_EQ(cpu::choose_threads(1'000'000), cpu::usable_processors());
+  EXPECT_EQ(choose_threads(0), usable_processors());
+  EXPECT_EQ(choose_threads(1), 1);
+  EXPECT_EQ(choose_threads(1'000'000), usable_processors());
 }
 
 }  // namespace

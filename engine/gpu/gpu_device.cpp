@@ -1,0 +1,50 @@
+#include <utility>
+
+#include "engine/base/str_cat.h"
+#include "engine/gpu/gpu_model.h"
+#include "engine/processors.h"
+#if YOLOCU_HAS_EMULATION
+#include "kernels/emulation/runtime.h"
+#endif
+
+namespace yolocu::gpu {
+namespace {
+
+Result<GpuDevice> open_cuda() {
+  YOLOCU_ASSIGN_OR_RETURN(std::unique_ptr<DeviceRuntime> runtime, cuda_runtime());
+  const DeviceInfo& info = runtime->info();
+  if (info.compute_major < kLeastComputeMajor) {
+    return unsupported(str_cat(info.name, ": expected compute capability 8.0 or later, got ",
+                               info.compute_major, ".", info.compute_minor, "; use --device cpu"));
+  }
+  return GpuDevice{std::move(runtime), &cuda_kernels()};
+}
+
+#if YOLOCU_HAS_EMULATION
+Result<GpuDevice> open_emulated(const GpuDeviceOptions& options) {
+  emulation::EmulationOptions emulated;
+  emulated.workers = choose_threads(options.workers);
+  if (options.log == LaunchLog::kOn) emulated.counting = emulation::Counting::kRequests;
+  return GpuDevice{std::make_shared<emulation::EmulatedRuntime>(emulated), &emulated_kernels()};
+}
+#else
+Result<GpuDevice> open_emulated(const GpuDeviceOptions&) {
+  return unsupported("this build has no emulated device; use --device cpu or reference");
+}
+#endif
+
+Result<GpuDevice> open(Device device, const GpuDeviceOptions& options) {
+  if (device == Device::kCuda) return open_cuda();
+  if (device == Device::kEmulated) return open_emulated(options);
+  return invalid_argument(str_cat("device ", device_name(device), " is no GPU"));
+}
+
+}  // namespace
+
+Result<GpuDevice> open_gpu_device(Device device, const GpuDeviceOptions& options) {
+  YOLOCU_ASSIGN_OR_RETURN(GpuDevice opened, open(device, options));
+  YOLOCU_RETURN_IF_ERROR(opened.runtime->log_launches(options.log));
+  return opened;
+}
+
+}  // namespace yolocu::gpu
