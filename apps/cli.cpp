@@ -56,8 +56,8 @@ void add_device_options(CLI::App& app, Device& device, Precision& precision, int
 }
 
 void add_counters(CLI::App& app, std::string& path) {
-  not_empty(app.add_option("--counters", path,
-                           "Write the kernels launched on cuda or emulated as JSON"))
+  not_empty(
+      app.add_option("--counters", path, "Write the kernels launched on cuda or emulated as JSON"))
       ->type_name("FILE");
 }
 
@@ -108,7 +108,13 @@ void add_info(CLI::App& program, InfoArguments& a) {
   app.add_flag_callback(
       "--layers", [&a] { a.layers = LayerTable::kShow; }, "List every layer");
   add_parsed(app, "--size", a.size, parse_input_size, "N|WxH",
-             "Network input for shapes and FLOPs [the model's]");
+             "Network input for shapes, FLOPs and plan [the model's]");
+  app.add_flag_callback(
+      "--plan", [&a] { a.plan = PlanTable::kShow; },
+      "List every kernel launch of a device, which need not be there");
+  add_parsed(app, "--device", a.device, parse_device, kDevices, "Of the plan [cuda]");
+  add_parsed(app, "--precision", a.precision, parse_precision, kPrecisions, "Of the plan [auto]");
+  add_parsed(app, "--batch", a.batch, parse_count, "N", "Of the plan [1]");
 }
 
 void add_run(CLI::App& program, RunArguments& a) {

@@ -33,12 +33,17 @@ struct ConvertArguments {
 int convert_command(const ConvertArguments& arguments);
 
 enum class LayerTable : uint8_t { kHide, kShow };
+enum class PlanTable : uint8_t { kHide, kShow };
 
 // What a packed file holds.
 struct InfoArguments {
   std::string model;  // empty: the embedded one
   InputSize size;     // for GFLOPs and shapes
   LayerTable layers = LayerTable::kHide;
+  PlanTable plan = PlanTable::kHide;
+  Device device = Device::kAuto;  // of the plan; kAuto: cuda, whether there is one or not
+  Precision precision = Precision::kAuto;
+  int64_t batch = 1;
 };
 int info_command(const InfoArguments& arguments);
 

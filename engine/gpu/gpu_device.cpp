@@ -41,6 +41,18 @@ Result<GpuDevice> open(Device device, const GpuDeviceOptions& options) {
 
 }  // namespace
 
+DeviceInfo planning_device() {
+#if YOLOCU_HAS_EMULATION
+  return emulation::emulated_device_info();
+#else
+  const ConvDevice device;
+  return {.name = "a card of sm_80",
+          .compute_major = kLeastComputeMajor,
+          .multiprocessors = device.multiprocessors,
+          .shared_bytes_per_block = device.shared_bytes_per_block};
+#endif
+}
+
 Result<GpuDevice> open_gpu_device(Device device, const GpuDeviceOptions& options) {
   YOLOCU_ASSIGN_OR_RETURN(GpuDevice opened, open(device, options));
   YOLOCU_RETURN_IF_ERROR(opened.runtime->log_launches(options.log));

@@ -34,6 +34,9 @@ struct GpuDeviceOptions {
 // sm_80 (says which card); kNotFound: no driver, one that is too old, or no card.
 Result<GpuDevice> open_gpu_device(Device device, const GpuDeviceOptions& options);
 
+// What plans are made for where no card is: the emulated device.
+DeviceInfo planning_device();
+
 // kAuto: fp16. kUnsupported for int8.
 Result<DType> gpu_dtype(Precision precision);
 
