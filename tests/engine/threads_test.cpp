@@ -1,6 +1,5 @@
 // How many threads, and the team that keeps libgomp's barriers short.
 #include "engine/cpu/threads.h"
-#include "engine/processors.h"
 
 #include <gtest/gtest.h>
 
@@ -8,6 +7,8 @@
 #include <filesystem>
 #include <iterator>
 #include <memory>
+
+#include "engine/processors.h"
 
 namespace yolocu {
 namespace {
