@@ -89,17 +89,19 @@ Result<DeviceMemory> filled_memory(DeviceRuntime& runtime, Stream stream, int64_
 class LayerRun {
  public:
   static Result<LayerRun> create(DeviceRuntime& runtime, const ConvProblem& problem) {
-    constexpr uint16_t kOne = 0x3C00;
-    const int64_t x_count = problem.batch * problem.height * problem.width * problem.x.pixel_stride;
-    const int64_t w_count = problem.out_channels * problem.depth();
-    const int64_t y_bytes = problem.out_pixels() * problem.y.pixel_stride * 2;
+    constexpr uint8_t kByte = 0x3C;  // of small positive numbers of any dtype
+    const int64_t width = size_bytes(problem.dtype);
+    const int64_t pixels = problem.batch * problem.height * problem.width;
+    const int64_t x_bytes = pixels * problem.x.pixel_stride * width;
+    const int64_t w_bytes = problem.out_channels * problem.depth() * width;
+    const int64_t y_bytes = problem.out_pixels() * problem.y.pixel_stride * width;
     LayerRun run;
     run.runtime_ = &runtime;
     run.problem_ = problem;
     YOLOCU_ASSIGN_OR_RETURN(run.stream_, make_stream(runtime));
     const Stream stream = run.stream_.get();
-    YOLOCU_ASSIGN_OR_RETURN(run.x_, filled_memory(runtime, stream, x_count, kOne, "x"));
-    YOLOCU_ASSIGN_OR_RETURN(run.w_, filled_memory(runtime, stream, w_count, kOne, "w"));
+    YOLOCU_ASSIGN_OR_RETURN(run.x_, filled_memory(runtime, stream, x_bytes, kByte, "x"));
+    YOLOCU_ASSIGN_OR_RETURN(run.w_, filled_memory(runtime, stream, w_bytes, kByte, "w"));
     YOLOCU_ASSIGN_OR_RETURN(run.bias_,
                             filled_memory(runtime, stream, problem.out_channels, 0.5f, "bias"));
     YOLOCU_ASSIGN_OR_RETURN(run.y_, DeviceMemory::create(runtime, y_bytes, "y"));
@@ -165,10 +167,12 @@ void register_benchmarks() {
     const std::string suffix = races == RaceCheck::kOn ? "/races:1" : "/races:0";
     for (const Layer& layer : tiny_layers()) {
       for (const ConvVariant& variant : conv_variants()) {
-        if (!can_implement(variant, layer.problem).ok()) continue;
+        ConvProblem problem = layer.problem;
+        if (variant.dtype == DType::kF32) problem.dtype = variant.dtype;
+        if (!can_implement(variant, problem).ok()) continue;
         if (variant.algorithm == ConvAlgorithm::kNaive) continue;  // seconds a call
         const std::string name = "layer/" + layer.name + "/" + std::string(variant.name) + suffix;
-        benchmark::RegisterBenchmark(name.c_str(), run_layer, variant, layer.problem, races)
+        benchmark::RegisterBenchmark(name.c_str(), run_layer, variant, problem, races)
             ->MeasureProcessCPUTime()
             ->Unit(benchmark::kMillisecond);
       }

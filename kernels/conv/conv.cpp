@@ -15,7 +15,14 @@ namespace yolocu {
 namespace {
 
 constexpr auto kVariants = std::to_array<ConvVariant>({
-#define NAIVE(name, dtype) {#name, ConvAlgorithm::kNaive, DType::dtype, {}, 2},
+#define NAIVE(name, dtype) \
+  {#name, ConvAlgorithm::kNaive, DType::dtype, {}, static_cast<int>(size_bytes(DType::dtype))},
+#define TILED(name, block_m, block_n, block_k, warp_m, warp_n, stages, load_bytes) \
+  {#name,                                                                          \
+   ConvAlgorithm::kTiled,                                                          \
+   DType::kF32,                                                                    \
+   {block_m, block_n, block_k, warp_m, warp_n, stages, 4},                         \
+   load_bytes},
 #define IGEMM(name, dtype, block_m, block_n, block_k, warp_m, warp_n, stages, load_bytes) \
   {#name,                                                                                 \
    ConvAlgorithm::kImplicitGemm,                                                          \
@@ -24,10 +31,9 @@ constexpr auto kVariants = std::to_array<ConvVariant>({
    load_bytes},
 #include "kernels/conv/variants.inc"
 #undef NAIVE
+#undef TILED
 #undef IGEMM
 });
-
-constexpr int64_t kElementBytes = 2;  // of every dtype that is implemented
 
 struct Extent {
   std::string_view name;
@@ -125,18 +131,18 @@ Status check_problem(const ConvProblem& problem) {
   if (!std::isfinite(problem.negative_slope)) {
     return invalid_argument("conv: expected a finite negative_slope");
   }
-  if (problem.alignment_bytes < kElementBytes ||
+  if (problem.alignment_bytes < size_bytes(problem.dtype) ||
       !std::has_single_bit(static_cast<uint64_t>(problem.alignment_bytes))) {
     return invalid_argument(
-        str_cat("conv: expected an alignment that is a power of two of at least ", kElementBytes,
-                " bytes, got ", problem.alignment_bytes));
+        str_cat("conv: expected an alignment that is a power of two of at least ",
+                size_bytes(problem.dtype), " bytes, got ", problem.alignment_bytes));
   }
   return check_sizes(problem);
 }
 
 // True if x and w can be read `bytes` at a time without leaving a filter position.
 bool has_load_vectors(const ConvProblem& problem, int64_t bytes) {
-  const int64_t elements = bytes / kElementBytes;
+  const int64_t elements = bytes / size_bytes(problem.dtype);
   return problem.alignment_bytes % bytes == 0 && problem.group_channels() % elements == 0 &&
          problem.x.pixel_stride % elements == 0 && problem.x.offset % elements == 0;
 }
@@ -205,7 +211,7 @@ Status can_implement(const ConvVariant& variant, const ConvProblem& problem) {
   }
   YOLOCU_RETURN_IF_ERROR(check_problem(problem));
   constexpr int64_t kMostGroups = 65535;  // the z of a grid
-  if (variant.algorithm == ConvAlgorithm::kImplicitGemm && problem.groups > kMostGroups) {
+  if (variant.algorithm != ConvAlgorithm::kNaive && problem.groups > kMostGroups) {
     return unsupported(
         str_cat(variant.name, ": expected at most ", kMostGroups, " groups, got ", problem.groups));
   }

@@ -1,10 +1,9 @@
 // Instantiation and dispatch of the variants in variants.inc.
-#include <type_traits>
-
 #include "engine/base/str_cat.h"
 #include "kernels/conv/conv.h"
 #include "kernels/conv/conv_igemm_kernel.cuh"
 #include "kernels/conv/conv_naive_kernel.cuh"
+#include "kernels/conv/conv_tiled_kernel.cuh"
 #include "kernels/conv/tile.h"
 #include "kernels/kernel_table.h"
 
@@ -13,7 +12,7 @@ inline namespace YOLOCU_TARGET {
 namespace {
 
 template <DType kDType>
-using ConvElement = std::conditional_t<kDType == DType::kF16, device::Half, device::Bfloat16>;
+using ConvElement = typename NumberOf<kDType>::Type;
 
 }  // namespace
 
@@ -29,6 +28,13 @@ Status conv(const ConvTensors& tensors, const ConvProblem& problem, const ConvVa
     return launch(named_kernel(variant.name, conv_naive_kernel<Element>), config, \
                   conv_arguments<Element>(tensors, problem));                     \
   }
+#define TILED(variant_name, block_m, block_n, block_k, warp_m, warp_n, stages, bytes)              \
+  if (variant.name == #variant_name) {                                                             \
+    return launch(                                                                                 \
+        named_kernel(variant.name,                                                                 \
+                     conv_tiled_kernel<block_m, block_n, block_k, warp_m, warp_n, stages, bytes>), \
+        config, conv_arguments<float>(tensors, problem));                                          \
+  }
 #define IGEMM(variant_name, dtype, block_m, block_n, block_k, warp_m, warp_n, stages, bytes)       \
   if (variant.name == #variant_name) {                                                             \
     using Element = ConvElement<DType::dtype>;                                                     \
@@ -40,6 +46,7 @@ Status conv(const ConvTensors& tensors, const ConvProblem& problem, const ConvVa
   }
 #include "kernels/conv/variants.inc"
 #undef NAIVE
+#undef TILED
 #undef IGEMM
   return invalid_argument(str_cat("conv: no variant is called ", variant.name));
 }

@@ -1,5 +1,5 @@
 // Convolution of NHWC tensors with bias, activation and residual, on the tensor cores of sm_80 and
-// later.
+// later; of f32, for checking, without them.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ struct ConvOutput {
 // are f32 and y is rounded once. y is stored once or twice, so that a concatenation or an
 // upsampling that reads it costs no pass of its own. Counts are elements.
 struct ConvProblem {
-  DType dtype = DType::kF16;                    // kF16 or kBF16
+  DType dtype = DType::kF16;                    // kF16, kBF16 or kF32
   int64_t batch = 1, height = 0, width = 0;     // N, H, W
   int64_t channels = 0;                         // C
   int64_t out_channels = 0;                     // K
@@ -57,24 +57,26 @@ struct ConvProblem {
 };
 
 // kNaive: a thread computes one output; the others are judged by it.
+// kTiled: f32 by ordinary arithmetic, bit for bit as kNaive. For checking, not for speed.
 // kImplicitGemm: a block computes block_m x block_n of the product M = N*P*Q, N = K/groups,
 // K = R*S*C/groups by mma.sync, its operands staged through shared memory by cp.async.
-enum class ConvAlgorithm : uint8_t { kNaive, kImplicitGemm };
+enum class ConvAlgorithm : uint8_t { kNaive, kTiled, kImplicitGemm };
 
-// Compile-time choices of an implicit GEMM, in elements. All 0 for kNaive.
+// Compile-time choices of kTiled and kImplicitGemm, in elements. All 0 for kNaive.
 struct ConvTile {
   int block_m = 0, block_n = 0, block_k = 0;  // of a block; block_k is one stage of the pipeline
   int warp_m = 0, warp_n = 0;                 // of a warp
   int stages = 0;
+  int element_bytes = 2;  // of the operands
 
   constexpr int warps() const { return warp_m == 0 ? 0 : (block_m / warp_m) * (block_n / warp_n); }
   constexpr int threads() const { return warps() * 32; }
-  constexpr int stage_bytes() const { return (block_m + block_n) * block_k * 2; }
+  constexpr int stage_bytes() const { return (block_m + block_n) * block_k * element_bytes; }
   constexpr int shared_bytes() const { return stages * stage_bytes(); }
 };
 
 // One line of variants.inc. The name reads conv_naive_<dtype> or
-// conv_igemm_<dtype>_b<block m>x<n>x<k>_w<warp m>x<n>_s<stages>_v<load bytes>.
+// conv_{tiled,igemm}_<dtype>_b<block m>x<n>x<k>_w<warp m>x<n>_s<stages>_v<load bytes>.
 struct ConvVariant {
   std::string_view name;
   ConvAlgorithm algorithm;
@@ -88,7 +90,7 @@ std::span<const ConvVariant> conv_variants();
 
 // kInvalidArgument: the problem makes no sense (says why). kUnsupported: another dtype; a view of x
 // or w whose vectors of load_bytes are not aligned or straddle a filter position; a tensor of 2^31
-// elements or more; an implicit GEMM of more than 65535 groups.
+// elements or more; a tiled variant and more than 65535 groups.
 Status can_implement(const ConvVariant& variant, const ConvProblem& problem);
 
 // What selection must know of a device.
@@ -97,7 +99,7 @@ struct ConvDevice {
   int64_t shared_bytes_per_block = 163 * 1024;  // sm_80
 };
 
-// The implicit GEMM of lowest conv_cost, or the naive variant where each channel is a group of its
+// The tiled variant of lowest conv_cost, or the naive variant where each channel is a group of its
 // own: there is no product then. Errors of can_implement. Pure.
 Result<ConvVariant> select_conv(const ConvProblem& problem, const ConvDevice& device);
 

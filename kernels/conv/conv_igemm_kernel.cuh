@@ -3,29 +3,13 @@
 #pragma once
 
 #include "kernels/conv/conv_epilogue.cuh"
-#include "kernels/conv/conv_operands.cuh"
+#include "kernels/conv/conv_pipeline.cuh"
 #include "kernels/device/fragment.h"
 #include "kernels/device/threads.h"
 #include "kernels/device/warp.h"
 
 namespace yolocu {
 inline namespace YOLOCU_TARGET {
-
-// The warp's place within the block tile, in elements.
-template <ConvTile kTile>
-struct WarpPlace {
-  int m, n;
-
-  YOLOCU_DEVICE static WarpPlace current() {
-    constexpr int kColumns = kTile.block_n / kTile.warp_n;
-    const int warp = static_cast<int>(device::warp_rank());
-    return {warp / kColumns * kTile.warp_m, warp % kColumns * kTile.warp_n};
-  }
-};
-
-// Of the two operand tiles that are multiplied together.
-template <ConvTile kTile>
-constexpr int kStageElements = kTile.stage_bytes() / 2;
 
 template <typename T, ConvTile kTile>
 using ConvSums = device::FragmentSums<T, kTile.warp_m / 16, kTile.warp_n / 16>;
@@ -44,59 +28,14 @@ YOLOCU_DEVICE void multiply_stage(ConvSums<T, kTile>& sums, device::SharedPtr<T>
   const auto b_tile = stage + (kTile.block_m + b_row) * kTile.block_k;
   YOLOCU_UNROLL
   for (int k = 0; k < kTile.block_k; k += kDepth) {
-    const int a_piece = k / kPiece + static_cast<int>(row_a.byte) / 16;
-    const int b_piece = k / kPiece + static_cast<int>(row_b.byte) / 16;
+    const int a_piece = k / kPiece<kTile> + static_cast<int>(row_a.byte) / 16;
+    const int b_piece = k / kPiece<kTile> + static_cast<int>(row_b.byte) / 16;
     device::FragmentA<T, kTile.warp_m / 16> a;
     device::FragmentB<T, kTile.warp_n / 16> b;
     // The swizzle repeats every 8 rows, so the tiles of 16 rows lie at equal distances.
-    device::load_fragment(a, a_tile + swizzled_piece<kTile.block_k>(a_row, a_piece),
-                          16 * kTile.block_k);
-    device::load_fragment(b, b_tile + swizzled_piece<kTile.block_k>(b_row, b_piece),
-                          16 * kTile.block_k);
+    device::load_fragment(a, a_tile + swizzled_piece<kTile>(a_row, a_piece), 16 * kTile.block_k);
+    device::load_fragment(b, b_tile + swizzled_piece<kTile>(b_row, b_piece), 16 * kTile.block_k);
     device::multiply_add(sums, a, b);
-  }
-}
-
-// sums = the product of the block's rows and columns over all of k.
-//
-// A ring of `stages` operand tiles: while one is multiplied, the next stages - 1 are on their way.
-// One barrier a step does for both directions: past it, the step's tile is there for everybody, and
-// nobody reads the tile of the step before, whose place takes the copies issued now.
-template <typename T, ConvTile kTile, int kLoadBytes>
-YOLOCU_DEVICE void multiply_block(ConvSums<T, kTile>& sums, const ConvArguments<T>& arguments,
-                                  const WarpPlace<kTile>& warp, int first_pixel,
-                                  int first_channel) {
-  constexpr int kStages = kTile.stages;
-  static_assert(kStages >= 2, "copies need a stage that is not being read");
-  constexpr int kStage = kStageElements<kTile>;
-  constexpr int kStageB = kTile.block_m * kTile.block_k;
-  const ConvShape& shape = arguments.shape;
-  const int group = static_cast<int>(device::block_index().z);
-  PixelOperand<T, kTile, kLoadBytes> pixels(arguments, group, first_pixel);
-  FilterOperand<T, kTile, kLoadBytes> filters(arguments, group, first_channel);
-  const auto stages = device::shared_memory<T>();  // [stages, block_m + block_n, block_k]
-  const int steps = (shape.depth + kTile.block_k - 1) / kTile.block_k;
-
-  sums.fill(0.0f);
-  for (int i = 0; i < kStages - 1; ++i) {
-    if (i < steps) {
-      pixels.copy(stages + i * kStage, shape);
-      filters.copy(stages + i * kStage + kStageB, shape);
-    }
-    device::commit_copies();  // empty groups keep the count that wait_copies relies on
-  }
-  int read = 0, write = kStages - 1;
-  for (int step = 0; step < steps; ++step) {
-    device::wait_copies<kStages - 2>();
-    device::sync_block();
-    if (step + kStages - 1 < steps) {
-      pixels.copy(stages + write * kStage, shape);
-      filters.copy(stages + write * kStage + kStageB, shape);
-    }
-    device::commit_copies();
-    multiply_stage<T, kTile>(sums, stages + read * kStage, warp);
-    read = read + 1 == kStages ? 0 : read + 1;
-    write = write + 1 == kStages ? 0 : write + 1;
   }
 }
 
@@ -212,16 +151,16 @@ YOLOCU_KERNEL conv_igemm_kernel(YOLOCU_KERNEL_PARAM ConvArguments<T> arguments) 
   constexpr ConvTile kTile = {kBlockM, kBlockN, kBlockK, kWarpM, kWarpN, kStages};
   static_assert(kTile.block_m % kTile.warp_m == 0 && kTile.block_n % kTile.warp_n == 0,
                 "the warps cover the block");
-  const int columns = (arguments.shape.out_channels + kTile.block_n - 1) / kTile.block_n;
-  const int block = static_cast<int>(device::block_index().x);
-  const int first_pixel = block / columns * kTile.block_m;
-  const int first_channel = block % columns * kTile.block_n;
+  const auto block = BlockPlace<kTile>::current(arguments.shape);
   const auto warp = WarpPlace<kTile>::current();
   ConvSums<T, kTile> sums;  // [warp_m, warp_n]
-  multiply_block<T, kTile, kLoadBytes>(sums, arguments, warp, first_pixel, first_channel);
+  sums.fill(0.0f);
+  for_each_stage<T, kTile, kLoadBytes>(arguments, block, [&](device::SharedPtr<T> stage) {
+    multiply_stage<T, kTile>(sums, stage, warp);
+  });
   device::wait_all_copies();
   device::sync_block();  // every warp has read its operands: the stages are free
-  finish_warp<T, kTile>(sums, arguments, first_pixel + warp.m, first_channel + warp.n);
+  finish_warp<T, kTile>(sums, arguments, block.pixel + warp.m, block.channel + warp.n);
 }
 
 }  // namespace YOLOCU_TARGET

@@ -2,12 +2,13 @@
 #pragma once
 
 #include "kernels/conv/conv_epilogue.cuh"
+#include "kernels/device/scalar.h"
 #include "kernels/device/threads.h"
 
 namespace yolocu {
 inline namespace YOLOCU_TARGET {
 
-// The sum over r, s, c (in this order, f32) of output channel k, of all groups.
+// The sum over r, s, c (in this order, f32, every step fused) of output channel k, of all groups.
 template <typename T>
 YOLOCU_DEVICE float naive_sum(const ConvArguments<T>& arguments, int pixel, int k) {
   const ConvShape& shape = arguments.shape;
@@ -27,7 +28,7 @@ YOLOCU_DEVICE float naive_sum(const ConvArguments<T>& arguments, int pixel, int 
       const auto weights = arguments.w + int64_t{k} * shape.depth +
                            (int64_t{r} * shape.filter_width + s) * shape.channels;
       for (int c = 0; c < shape.channels; ++c) {
-        sum += device::to_float(x.load(c)) * device::to_float(weights.load(c));
+        sum = device::fused_multiply_add(to_number(x.load(c)), to_number(weights.load(c)), sum);
       }
     }
   }

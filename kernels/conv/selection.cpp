@@ -11,8 +11,9 @@ namespace {
 
 // Rates of one multiprocessor of A100 a clock. Sources: the A100 data sheet (312 TFLOP/s f16 dense,
 // 108 multiprocessors, 1.41 GHz); L2 bandwidth of 5120 bytes a clock over 108.
-constexpr double kProducts = 1024;    // multiply-adds of the tensor cores
-constexpr double kSharedBytes = 128;  // of shared memory
+constexpr double kProducts = 1024;     // multiply-adds of the tensor cores
+constexpr double kFloatProducts = 64;  // of f32, without them
+constexpr double kSharedBytes = 128;   // of shared memory
 constexpr double kL2Bytes = 47;
 constexpr double kCopyClocks = 4;  // a copy instruction of a warp with its address arithmetic
 // One stage of a block that has a multiprocessor for itself: a barrier, then ldmatrix and mma in a
@@ -27,11 +28,13 @@ constexpr int64_t kThreadsOfMultiprocessor = 2048;
 double stage_clocks(const ConvVariant& variant) {
   const ConvTile& tile = variant.tile;
   const double loaded = tile.stage_bytes();
-  const double reread = 2.0 * tile.warps() * (tile.warp_m + tile.warp_n) * tile.block_k;
+  const double reread =
+      1.0 * tile.element_bytes * tile.warps() * (tile.warp_m + tile.warp_n) * tile.block_k;
   const double products = static_cast<double>(tile.block_m) * tile.block_n * tile.block_k;
   const double copies = loaded / variant.load_bytes / 32;
-  return std::max({products / kProducts, (loaded + reread) / kSharedBytes, loaded / kL2Bytes,
-                   copies * kCopyClocks});
+  const double rate = variant.algorithm == ConvAlgorithm::kTiled ? kFloatProducts : kProducts;
+  return std::max(
+      {products / rate, (loaded + reread) / kSharedBytes, loaded / kL2Bytes, copies * kCopyClocks});
 }
 
 double ceil_div(int64_t a, int64_t b) {

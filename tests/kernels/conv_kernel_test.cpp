@@ -151,6 +151,21 @@ TEST(ConvCases, ExerciseEveryVariant) {
   EXPECT_GE(testing::all_conv_cases().size(), 300u);
 }
 
+// Tiled or not, f32 sums are made in one order, so what checks a device with them gets one answer.
+TEST(ConvFloats, AreBitEqualInEveryVariant) {
+  for (ConvCase conv_case : testing::all_conv_cases()) {
+    if (conv_case.variant.algorithm != ConvAlgorithm::kTiled) continue;
+    const ConvData data = conv_data(conv_case, ConvNumbers::kFractions, 7);
+    const ConvResult tiled = run_emulated({}, conv_case, data).result;
+    for (const ConvVariant& variant : conv_variants()) {
+      if (variant.dtype == DType::kF32 && variant.algorithm == ConvAlgorithm::kNaive) {
+        conv_case.variant = variant;
+      }
+    }
+    EXPECT_TRUE(run_emulated({}, conv_case, data).result == tiled) << conv_case.name;
+  }
+}
+
 class ConvComparator : public ::testing::Test {
  protected:
   // y in channels 1 and 2 of 4, then upsampled, in a buffer of its own.

@@ -193,7 +193,7 @@ inline std::vector<std::pair<ConvSharing, std::pair<std::string, ConvProblem>>> 
 
 // What `variant` can implement of the problems above.
 inline std::vector<ConvCase> conv_cases(const ConvVariant& variant) {
-  const int64_t v = variant.load_bytes / 2;
+  const int64_t v = variant.load_bytes / size_bytes(variant.dtype);
   std::vector<ConvCase> cases;
   const auto add = [&](const auto& named, ConvSharing sharing) {
     ConvProblem problem = with_dense_views(named.second);

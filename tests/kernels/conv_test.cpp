@@ -49,11 +49,16 @@ ConvProblem layer_with(Change change) {
 }
 
 std::string decoded_name(const ConvVariant& variant) {
-  const std::string dtype = variant.dtype == DType::kF16 ? "f16" : "bf16";
+  const std::string dtype = variant.dtype == DType::kF16    ? "f16"
+                            : variant.dtype == DType::kBF16 ? "bf16"
+                                                            : "f32";
   if (variant.algorithm == ConvAlgorithm::kNaive) return "conv_naive_" + dtype;
   const ConvTile& tile = variant.tile;
-  return str_cat("conv_igemm_", dtype, "_b", tile.block_m, "x", tile.block_n, "x", tile.block_k,
-                 "_w", tile.warp_m, "x", tile.warp_n, "_s", tile.stages, "_v", variant.load_bytes);
+  const bool tiled = variant.algorithm == ConvAlgorithm::kTiled;
+  EXPECT_EQ(tile.element_bytes, size_bytes(variant.dtype));
+  return str_cat(tiled ? "conv_tiled_" : "conv_igemm_", dtype, "_b", tile.block_m, "x",
+                 tile.block_n, "x", tile.block_k, "_w", tile.warp_m, "x", tile.warp_n, "_s",
+                 tile.stages, "_v", variant.load_bytes);
 }
 
 TEST(ConvInventory, NamesDecodeToTheirFields) {
@@ -93,6 +98,14 @@ TEST(ConvSelection, LoadsAreAsWideAsTheViewAllows) {
   EXPECT_EQ(selected_loads(large), 16);
   large.out_channels = 32;
   EXPECT_EQ(selected_loads(large), 16);
+}
+
+TEST(ConvSelection, FloatsAreTiledWithLoadsAsWideAsTheViewAllows) {
+  ConvProblem problem = layer();
+  problem.dtype = DType::kF32;
+  EXPECT_EQ(selected(problem), "conv_tiled_f32_b64x32x16_w32x32_s3_v16");
+  problem.x = {65, 1};
+  EXPECT_EQ(selected(problem), "conv_tiled_f32_b64x32x16_w32x32_s3_v4");
 }
 
 TEST(ConvSelection, NaiveWhereThereIsNothingToSum) {
