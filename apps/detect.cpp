@@ -143,7 +143,7 @@ int detect_command(const DetectArguments& arguments) {
   DetectorOptions options = arguments.options;
   options.height = arguments.size.height;
   options.width = arguments.size.width;
-  options.log = arguments.counters.empty() ? LaunchLog::kOff : LaunchLog::kOn;
+  options.launches = arguments.counters.empty() ? LaunchRecords::kDrop : LaunchRecords::kKeep;
   if (!arguments.classes.empty()) {
     const Result<std::shared_ptr<const Model>> model = open_model(arguments.model);
     if (!model.ok()) return report_failure(model.status());

@@ -83,7 +83,7 @@ Status run(const RunArguments& arguments) {
   options.width = input.shape[3];
   options.precision = numerical_precision(arguments);
   options.threads = arguments.threads;
-  options.log = arguments.counters.empty() ? LaunchLog::kOff : LaunchLog::kOn;
+  options.launches = arguments.counters.empty() ? LaunchRecords::kDrop : LaunchRecords::kKeep;
   const Result<std::unique_ptr<Executor>> created =
       create_executor(model, arguments.device, options);
   if (!created.ok()) {

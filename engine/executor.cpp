@@ -89,7 +89,7 @@ Result<std::unique_ptr<Executor>> create_on_gpu(std::shared_ptr<const Model> mod
   YOLOCU_ASSIGN_OR_RETURN(const DType dtype, gpu::gpu_dtype(options.precision));
   YOLOCU_ASSIGN_OR_RETURN(
       gpu::GpuDevice opened,
-      gpu::open_gpu_device(device, {.log = options.log, .workers = options.threads}));
+      gpu::open_gpu_device(device, {.launches = options.launches, .workers = options.threads}));
   YOLOCU_ASSIGN_OR_RETURN(auto loaded,
                           gpu::GpuModel::create(std::move(model), std::move(opened), dtype));
   return gpu::create_gpu_executor(std::move(loaded), options);

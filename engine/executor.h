@@ -26,7 +26,7 @@ struct ExecutorOptions {
   // Of the cpu device, and of the host on the emulated one; 0: all that this process may use, which
   // is also the most.
   int threads = 0;
-  LaunchLog log = LaunchLog::kOff;  // of kernels: see take_launches()
+  LaunchRecords launches = LaunchRecords::kDrop;  // of kernels: see take_launches()
 };
 
 // A context: owns its activations, shares the model. Not thread-safe; make one per thread.
@@ -51,8 +51,8 @@ class Executor {
   virtual std::vector<PlanStep> plan() const = 0;
   virtual int64_t arena_bytes() const = 0;
 
-  // With ExecutorOptions::log, on the cuda and emulated devices: what was launched since the last
-  // call. On cuda a captured launch is told once, however often the graph runs.
+  // With ExecutorOptions::launches, on the cuda and emulated devices: what was launched since the
+  // last call. On cuda a captured launch is told once, however often the graph runs.
   virtual std::vector<LaunchRecord> take_launches() { return {}; }
 };
 

@@ -7,9 +7,10 @@
 
 #include "kernels/emulation/counters.h"
 #include "kernels/launch.h"
-#include "yolocu/options.h"
 
 namespace yolocu {
+
+enum class LaunchLog : uint8_t { kOff, kOn };
 
 struct LaunchRecord {
   std::string kernel;

@@ -11,12 +11,13 @@ namespace yolocu::gpu {
 namespace {
 
 Result<GpuDevice> open_cuda() {
-  YOLOCU_ASSIGN_OR_RETURN(std::unique_ptr<DeviceRuntime> runtime, cuda_runtime());
-  const DeviceInfo& info = runtime->info();
-  if (info.compute_major < kLeastComputeMajor) {
-    return unsupported(str_cat(info.name, ": expected compute capability 8.0 or later, got ",
-                               info.compute_major, ".", info.compute_minor, "; use --device cpu"));
+  Result<std::unique_ptr<DeviceRuntime>> created = cuda_runtime();
+  if (!created.ok()) {
+    const Status status = created.status();
+    return Status(status.code(), status.message() + "; --device cpu needs no GPU");
   }
+  std::unique_ptr<DeviceRuntime> runtime = std::move(*created);
+  YOLOCU_RETURN_IF_ERROR(check_gpu(runtime->info()));
   return GpuDevice{std::move(runtime), &cuda_kernels()};
 }
 
@@ -24,7 +25,7 @@ Result<GpuDevice> open_cuda() {
 Result<GpuDevice> open_emulated(const GpuDeviceOptions& options) {
   emulation::EmulationOptions emulated;
   emulated.workers = choose_threads(options.workers);
-  if (options.log == LaunchLog::kOn) emulated.counting = emulation::Counting::kRequests;
+  if (options.launches == LaunchRecords::kKeep) emulated.counting = emulation::Counting::kRequests;
   return GpuDevice{std::make_shared<emulation::EmulatedRuntime>(emulated), &emulated_kernels()};
 }
 #else
@@ -41,6 +42,13 @@ Result<GpuDevice> open(Device device, const GpuDeviceOptions& options) {
 
 }  // namespace
 
+Status check_gpu(const DeviceInfo& info) {
+  if (info.compute_major >= kLeastComputeMajor) return {};
+  return unsupported(str_cat(info.name, ": expected compute capability ", kLeastComputeMajor,
+                             ".0 or later, got ", info.compute_major, ".", info.compute_minor,
+                             "; use --device cpu"));
+}
+
 DeviceInfo planning_device() {
 #if YOLOCU_HAS_EMULATION
   return emulation::emulated_device_info();
@@ -55,7 +63,9 @@ DeviceInfo planning_device() {
 
 Result<GpuDevice> open_gpu_device(Device device, const GpuDeviceOptions& options) {
   YOLOCU_ASSIGN_OR_RETURN(GpuDevice opened, open(device, options));
-  YOLOCU_RETURN_IF_ERROR(opened.runtime->log_launches(options.log));
+  if (options.launches == LaunchRecords::kKeep) {
+    YOLOCU_RETURN_IF_ERROR(opened.runtime->log_launches(LaunchLog::kOn));
+  }
   return opened;
 }
 

@@ -26,13 +26,16 @@ struct GpuDevice {
 };
 
 struct GpuDeviceOptions {
-  LaunchLog log = LaunchLog::kOff;
+  LaunchRecords launches = LaunchRecords::kDrop;
   int workers = 0;  // host threads of the emulated device; 0: all that this process may use
 };
 
 // kCuda: CUDA's first device. kEmulated: a new one. kUnsupported: not in this build, or older than
 // sm_80 (says which card); kNotFound: no driver, one that is too old, or no card.
 Result<GpuDevice> open_gpu_device(Device device, const GpuDeviceOptions& options);
+
+// kUnsupported for a card older than sm_80; the message names it.
+Status check_gpu(const DeviceInfo& info);
 
 // What plans are made for where no card is: the emulated device.
 DeviceInfo planning_device();

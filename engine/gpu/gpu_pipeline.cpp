@@ -147,9 +147,9 @@ Result<std::unique_ptr<DetectionPipeline>> create_gpu_pipeline(std::shared_ptr<c
   resolved.height = size.height;
   resolved.width = size.width;
   YOLOCU_ASSIGN_OR_RETURN(const DType dtype, gpu::gpu_dtype(options.precision));
-  YOLOCU_ASSIGN_OR_RETURN(
-      gpu::GpuDevice device,
-      gpu::open_gpu_device(options.device, {.log = options.log, .workers = options.threads}));
+  YOLOCU_ASSIGN_OR_RETURN(gpu::GpuDevice device,
+                          gpu::open_gpu_device(options.device, {.launches = options.launches,
+                                                                .workers = options.threads}));
   YOLOCU_ASSIGN_OR_RETURN(auto loaded,
                           GpuModel::create(std::move(model), std::move(device), dtype));
   return GpuPipeline::create(std::move(loaded), resolved);

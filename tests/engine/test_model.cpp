@@ -60,6 +60,11 @@ std::string ModelBuilder::tensor(const std::string& name, std::vector<int64_t> s
   for (const int64_t extent : shape) count *= static_cast<size_t>(extent);
   std::vector<float> values = numbers_ == Numbers::kIntegers ? random_integers(count, 2, ++seed_)
                                                              : random_floats(count, ++seed_);
+  if (numbers_ == Numbers::kReals) {
+    // Sums of as many products as the first output has weights stay of the order of one.
+    const float scale = 1 / std::sqrt(static_cast<float>(count) / static_cast<float>(shape[0]));
+    for (float& value : values) value *= scale;
+  }
   if (dtype == DType::kF16) {
     for (size_t i = 0; i < count; ++i) {
       const uint16_t bits = float_to_half(values[i]);

@@ -45,7 +45,8 @@ struct DetectorOptions {
   double iou = 0.45;         // a box is dropped if it overlaps a better one of its class by more
   int64_t max_detections = 300;
   std::vector<int64_t> classes = {};  // empty: all
-  LaunchLog log = LaunchLog::kOff;    // of the cuda and emulated devices: take_launches_json()
+  LaunchRecords launches =
+      LaunchRecords::kDrop;  // of the cuda and emulated devices: take_launches_json()
 };
 
 class Detector {
@@ -70,7 +71,7 @@ class Detector {
 
   const std::vector<std::string>& class_names() const;
 
-  // Experimental, for profiles. With DetectorOptions::log: the kernels launched since the last
+  // Experimental, for profiles. With DetectorOptions::launches: the kernels launched since the last
   // call, {"launches":[{"kernel","grid","block","shared_bytes",...}]}. On cuda those of the graph
   // are told once, when it is made.
   Result<std::string> take_launches_json();

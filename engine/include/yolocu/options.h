@@ -16,7 +16,7 @@ enum class Precision : uint8_t { kAuto, kFp32, kFp16, kBf16, kInt8 };
 
 // Whether records of kernel launches are kept. On the emulated device they have counters, which
 // take time.
-enum class LaunchLog : uint8_t { kOff, kOn };
+enum class LaunchRecords : uint8_t { kDrop, kKeep };
 
 // "auto", "cpu", "reference", "cuda", "emulated".
 std::string_view device_name(Device device);
