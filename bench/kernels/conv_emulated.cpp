@@ -88,7 +88,8 @@ Result<DeviceMemory> filled_memory(DeviceRuntime& runtime, Stream stream, int64_
 // A layer with its memory on a device. The numbers do not change the time.
 class LayerRun {
  public:
-  static Result<LayerRun> create(DeviceRuntime& runtime, const ConvProblem& problem) {
+  static Result<LayerRun> create(DeviceRuntime& runtime, const ConvProblem& problem,
+                                 const ConvChoice& choice) {
     constexpr uint8_t kByte = 0x3C;  // of small positive numbers of any dtype
     const int64_t width = size_bytes(problem.dtype);
     const int64_t pixels = problem.batch * problem.height * problem.width;
@@ -105,13 +106,19 @@ class LayerRun {
     YOLOCU_ASSIGN_OR_RETURN(run.bias_,
                             filled_memory(runtime, stream, problem.out_channels, 0.5f, "bias"));
     YOLOCU_ASSIGN_OR_RETURN(run.y_, DeviceMemory::create(runtime, y_bytes, "y"));
+    YOLOCU_ASSIGN_OR_RETURN(run.workspace_,
+                            filled_memory(runtime, stream, conv_workspace_bytes(choice, problem),
+                                          uint8_t{0}, "workspace"));
     return run;
   }
 
-  Status run(const ConvVariant& variant) {
-    const ConvTensors tensors = {
-        .y = y_.data(), .x = x_.data(), .w = w_.data(), .bias = bias_.data<float>()};
-    YOLOCU_RETURN_IF_ERROR(emulated_kernels().conv(tensors, problem_, variant, stream_.get()));
+  Status run(const ConvChoice& choice) {
+    const ConvTensors tensors = {.y = y_.data(),
+                                 .x = x_.data(),
+                                 .w = w_.data(),
+                                 .bias = bias_.data<float>(),
+                                 .workspace = workspace_.data()};
+    YOLOCU_RETURN_IF_ERROR(emulated_kernels().conv(tensors, problem_, choice, stream_.get()));
     return runtime_->synchronize_stream(stream_.get());
   }
 
@@ -119,7 +126,7 @@ class LayerRun {
   DeviceRuntime* runtime_ = nullptr;
   ConvProblem problem_;
   OwnedStream stream_;
-  DeviceMemory x_, w_, y_, bias_;
+  DeviceMemory x_, w_, y_, bias_, workspace_;
 };
 
 void set_rate(benchmark::State& state, int64_t flop_of_one) {
@@ -131,10 +138,10 @@ void set_rate(benchmark::State& state, int64_t flop_of_one) {
 void run_layer(benchmark::State& state, const ConvVariant& variant, const ConvProblem& problem,
                RaceCheck races) {
   EmulatedRuntime device({.races = races});
-  auto layer = LayerRun::create(device, problem);
+  auto layer = LayerRun::create(device, problem, {variant});
   if (!layer.ok()) return state.SkipWithError(layer.status().message().c_str());
   for ([[maybe_unused]] auto _ : state) {
-    const Status status = layer->run(variant);
+    const Status status = layer->run({variant});
     if (!status.ok()) return state.SkipWithError(status.message().c_str());
   }
   set_rate(state, flop(problem));
@@ -143,9 +150,9 @@ void run_layer(benchmark::State& state, const ConvVariant& variant, const ConvPr
 Status run_network(const std::vector<Layer>& layers, RaceCheck races) {
   EmulatedRuntime device({.races = races, .workers = 2});
   for (const Layer& layer : layers) {
-    YOLOCU_ASSIGN_OR_RETURN(auto layer_run, LayerRun::create(device, layer.problem));
-    YOLOCU_ASSIGN_OR_RETURN(const auto variant, select_conv(layer.problem, {}));
-    YOLOCU_RETURN_IF_ERROR(layer_run.run(variant));
+    YOLOCU_ASSIGN_OR_RETURN(const auto choice, select_conv(layer.problem, {}));
+    YOLOCU_ASSIGN_OR_RETURN(auto layer_run, LayerRun::create(device, layer.problem, choice));
+    YOLOCU_RETURN_IF_ERROR(layer_run.run(choice));
   }
   return {};
 }

@@ -222,7 +222,35 @@ Status can_implement(const ConvVariant& variant, const ConvProblem& problem) {
                              variant.load_bytes, " bytes"));
 }
 
-Status check_tensors(const ConvTensors& tensors, const ConvProblem& problem) {
+Status can_implement(const ConvChoice& choice, const ConvProblem& problem) {
+  const ConvVariant& variant = choice.variant;
+  YOLOCU_RETURN_IF_ERROR(can_implement(variant, problem));
+  if (choice.splits == 1) return {};
+  if (variant.algorithm != ConvAlgorithm::kImplicitGemm || problem.groups != 1) {
+    return unsupported(
+        str_cat(variant.name, ": only implicit GEMMs of one group have splits of k"));
+  }
+  const int64_t stages = conv_stages(variant, problem);
+  if (choice.splits < 1 || choice.splits > stages ||
+      (choice.splits - 1) * conv_split_stages(choice, problem) >= stages) {
+    return unsupported(
+        str_cat(variant.name, ": ", choice.splits, " splits do not divide ", stages, " stages"));
+  }
+  const int64_t tiles = conv_tiles(variant, problem);
+  if (tiles <= kConvTickets) return {};
+  return unsupported(str_cat(variant.name, ": expected at most ", kConvTickets,
+                             " tiles that are split, got ", tiles));
+}
+
+int64_t conv_workspace_bytes(const ConvChoice& choice, const ConvProblem& problem) {
+  if (choice.splits == 1) return 0;
+  const ConvTile& tile = choice.variant.tile;
+  const int64_t blocks = conv_tiles(choice.variant, problem) * choice.splits;
+  return kConvTicketBytes + blocks * tile.block_m * tile.block_n * 4;
+}
+
+Status check_tensors(const ConvTensors& tensors, const ConvProblem& problem,
+                     const ConvChoice& choice) {
   const int64_t alignment = problem.alignment_bytes;
   YOLOCU_RETURN_IF_ERROR(check_pointer("y", tensors.y, alignment));
   YOLOCU_RETURN_IF_ERROR(check_pointer("x", tensors.x, alignment));
@@ -232,19 +260,37 @@ Status check_tensors(const ConvTensors& tensors, const ConvProblem& problem) {
       check_optional("second", tensors.second, problem.second.has_value(), alignment));
   YOLOCU_RETURN_IF_ERROR(
       check_optional("residual", tensors.residual, problem.residual.has_value(), alignment));
+  if (choice.splits > 1) {
+    constexpr int64_t kWorkspaceAlignment = 256;
+    YOLOCU_RETURN_IF_ERROR(check_pointer("workspace", tensors.workspace, kWorkspaceAlignment));
+  }
   return check_shared_buffers(tensors, problem);
 }
 
-LaunchConfig conv_launch(const ConvVariant& variant, const ConvProblem& problem) {
+int64_t conv_tiles(const ConvVariant& variant, const ConvProblem& problem) {
+  if (variant.algorithm == ConvAlgorithm::kNaive) return 0;
+  return ceil_div(problem.out_pixels(), variant.tile.block_m) *
+         ceil_div(problem.group_out_channels(), variant.tile.block_n);
+}
+
+int64_t conv_stages(const ConvVariant& variant, const ConvProblem& problem) {
+  if (variant.algorithm == ConvAlgorithm::kNaive) return 0;
+  return ceil_div(problem.depth(), variant.tile.block_k);
+}
+
+int64_t conv_split_stages(const ConvChoice& choice, const ConvProblem& problem) {
+  return ceil_div(conv_stages(choice.variant, problem), choice.splits);
+}
+
+LaunchConfig conv_launch(const ConvChoice& choice, const ConvProblem& problem) {
+  const ConvVariant& variant = choice.variant;
   if (variant.algorithm == ConvAlgorithm::kNaive) {
     const int64_t outputs = problem.out_pixels() * problem.out_channels;
     constexpr int64_t kMostBlocks = INT32_MAX;
     return {.grid = {std::min(kMostBlocks, ceil_div(outputs, kConvNaiveThreads))},
             .block = {kConvNaiveThreads}};
   }
-  const int64_t rows = ceil_div(problem.out_pixels(), variant.tile.block_m);
-  const int64_t columns = ceil_div(problem.group_out_channels(), variant.tile.block_n);
-  return {.grid = {rows * columns, 1, problem.groups},
+  return {.grid = {conv_tiles(variant, problem), choice.splits, problem.groups},
           .block = {variant.tile.threads()},
           .shared_bytes = variant.tile.shared_bytes()};
 }

@@ -16,24 +16,25 @@ using ConvElement = typename NumberOf<kDType>::Type;
 
 }  // namespace
 
-Status conv(const ConvTensors& tensors, const ConvProblem& problem, const ConvVariant& variant,
+Status conv(const ConvTensors& tensors, const ConvProblem& problem, const ConvChoice& choice,
             Stream stream) {
-  YOLOCU_RETURN_IF_ERROR(can_implement(variant, problem));
-  YOLOCU_RETURN_IF_ERROR(check_tensors(tensors, problem));
-  LaunchConfig config = conv_launch(variant, problem);
+  YOLOCU_RETURN_IF_ERROR(can_implement(choice, problem));
+  YOLOCU_RETURN_IF_ERROR(check_tensors(tensors, problem, choice));
+  const ConvVariant& variant = choice.variant;
+  LaunchConfig config = conv_launch(choice, problem);
   config.stream = stream;
 #define NAIVE(variant_name, dtype)                                                \
   if (variant.name == #variant_name) {                                            \
     using Element = ConvElement<DType::dtype>;                                    \
     return launch(named_kernel(variant.name, conv_naive_kernel<Element>), config, \
-                  conv_arguments<Element>(tensors, problem));                     \
+                  conv_arguments<Element>(tensors, problem, choice));             \
   }
 #define TILED(variant_name, block_m, block_n, block_k, warp_m, warp_n, stages, bytes)              \
   if (variant.name == #variant_name) {                                                             \
     return launch(                                                                                 \
         named_kernel(variant.name,                                                                 \
                      conv_tiled_kernel<block_m, block_n, block_k, warp_m, warp_n, stages, bytes>), \
-        config, conv_arguments<float>(tensors, problem));                                          \
+        config, conv_arguments<float>(tensors, problem, choice));                                  \
   }
 #define IGEMM(variant_name, dtype, block_m, block_n, block_k, warp_m, warp_n, stages, bytes)       \
   if (variant.name == #variant_name) {                                                             \
@@ -42,7 +43,7 @@ Status conv(const ConvTensors& tensors, const ConvProblem& problem, const ConvVa
         named_kernel(                                                                              \
             variant.name,                                                                          \
             conv_igemm_kernel<Element, block_m, block_n, block_k, warp_m, warp_n, stages, bytes>), \
-        config, conv_arguments<Element>(tensors, problem));                                        \
+        config, conv_arguments<Element>(tensors, problem, choice));                                \
   }
 #include "kernels/conv/variants.inc"
 #undef NAIVE

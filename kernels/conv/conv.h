@@ -88,10 +88,28 @@ struct ConvVariant {
 // The inventory: the naive variants first.
 std::span<const ConvVariant> conv_variants();
 
+// A variant, and into how many equal runs of stages it divides the sum over k: each run is a
+// block's, the last of a tile's blocks to finish adds their sums, in order of k whoever was last.
+struct ConvChoice {
+  ConvVariant variant;
+  int64_t splits = 1;
+};
+
+// Most tiles of an output that is computed in splits: each has a ticket in the workspace.
+constexpr int64_t kConvTickets = 1024;
+constexpr int64_t kConvTicketBytes = kConvTickets * 4;
+
+// Bytes of ConvTensors::workspace: kConvTicketBytes, then the f32 sums of every block; 0 for one
+// split.
+int64_t conv_workspace_bytes(const ConvChoice& choice, const ConvProblem& problem);
+
 // kInvalidArgument: the problem makes no sense (says why). kUnsupported: another dtype; a view of x
 // or w whose vectors of load_bytes are not aligned or straddle a filter position; a tensor of 2^31
 // elements or more; a tiled variant and more than 65535 groups.
 Status can_implement(const ConvVariant& variant, const ConvProblem& problem);
+// The same, and kUnsupported for splits of anything but a kImplicitGemm of one group, for so many
+// that one would have no stage, and for more than kConvTickets tiles.
+Status can_implement(const ConvChoice& choice, const ConvProblem& problem);
 
 // What selection must know of a device.
 struct ConvDevice {
@@ -99,9 +117,9 @@ struct ConvDevice {
   int64_t shared_bytes_per_block = 163 * 1024;  // sm_80
 };
 
-// The tiled variant of lowest conv_cost, or the naive variant where each channel is a group of its
-// own: there is no product then. Errors of can_implement. Pure.
-Result<ConvVariant> select_conv(const ConvProblem& problem, const ConvDevice& device);
+// The tiled variant and splits of lowest conv_cost, or the naive variant where each channel is a
+// group of its own: there is no product then. Errors of can_implement. Pure.
+Result<ConvChoice> select_conv(const ConvProblem& problem, const ConvDevice& device);
 
 // One line a variant: name, cost or why not, the chosen one marked. For people.
 std::string explain_conv_selection(const ConvProblem& problem, const ConvDevice& device);
@@ -110,6 +128,10 @@ std::string explain_conv_selection(const ConvProblem& problem, const ConvDevice&
 // the first element of its buffer, not of the view. second and residual are null if and only if the
 // problem has none. Those of y, second and residual that are one buffer have one pixel_stride and
 // upsample; their channels are disjoint, but the residual may be exactly one of the outputs.
+//
+// workspace: conv_workspace_bytes, aligned to 256 bytes; unused if those are 0. Its first
+// kConvTicketBytes are zero before the first launch that gets it, and left zero by every launch, so
+// that launches of any problems may use it, one after the other.
 struct ConvTensors {
   void* y = nullptr;
   void* second = nullptr;
@@ -117,15 +139,17 @@ struct ConvTensors {
   const void* w = nullptr;
   const float* bias = nullptr;
   const void* residual = nullptr;
+  void* workspace = nullptr;
 };
 
 // kInvalidArgument: a pointer is null or has less than alignment_bytes (bias: 4 bytes); one that
 // the problem has no use for; views of one buffer that do not go together.
-Status check_tensors(const ConvTensors& tensors, const ConvProblem& problem);
+Status check_tensors(const ConvTensors& tensors, const ConvProblem& problem,
+                     const ConvChoice& choice);
 
-// Enqueues the convolution and returns; `variant` is one of conv_variants(). y and x do not
+// Enqueues the convolution and returns; the variant is one of conv_variants(). y and x do not
 // overlap. Errors of can_implement, check_tensors and launch(). The function: KernelTable::conv.
 using Conv = Status(const ConvTensors& tensors, const ConvProblem& problem,
-                    const ConvVariant& variant, Stream stream);
+                    const ConvChoice& choice, Stream stream);
 
 }  // namespace yolocu

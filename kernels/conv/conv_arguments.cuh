@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/conv/conv.h"
+#include "kernels/conv/tile.h"
 #include "kernels/device/memory.h"
 #include "kernels/device/numeric.h"
 
@@ -40,13 +41,31 @@ struct ConvEpilogue {
   float negative_slope;
 };
 
+// How the sum over k is divided among the blocks of a tile, grid_extent().y of them.
+struct ConvSplit {
+  int32_t stages;                       // of a block; the last one has the rest
+  device::GlobalPtr<uint32_t> tickets;  // [kConvTickets]: blocks of a tile that are done
+  device::GlobalPtr<float> partials;    // [tiles, splits, block_m * block_n]
+};
+
 template <typename T>
 struct ConvArguments {
   device::GlobalPtr<const T> x;  // first channel of the view
   device::GlobalPtr<const T> w;
   ConvShape shape;
+  ConvSplit split;
   ConvEpilogue<T> epilogue;
 };
+
+inline ConvSplit conv_split(void* workspace, const ConvChoice& choice, const ConvProblem& problem) {
+  const auto stages = static_cast<int32_t>(conv_split_stages(choice, problem));
+  if (choice.splits == 1) return {.stages = stages, .tickets = {}, .partials = {}};
+  auto* tickets = static_cast<uint32_t*>(workspace);
+  auto* partials = reinterpret_cast<float*>(tickets + kConvTickets);
+  return {.stages = stages,
+          .tickets = device::GlobalPtr(tickets),
+          .partials = device::GlobalPtr(partials)};
+}
 
 inline ConvShape conv_shape(const ConvProblem& problem) {
   const auto narrow = [](int64_t value) { return static_cast<int32_t>(value); };
@@ -83,12 +102,14 @@ ConvView<T> conv_view(const std::optional<ConvOutput>& output, T* data,
 
 // T is the element type of problem.dtype.
 template <typename T>
-ConvArguments<T> conv_arguments(const ConvTensors& tensors, const ConvProblem& problem) {
+ConvArguments<T> conv_arguments(const ConvTensors& tensors, const ConvProblem& problem,
+                                const ConvChoice& choice) {
   std::optional<ConvOutput> residual;
   if (problem.residual) residual = ConvOutput{*problem.residual};
   return {.x = device::GlobalPtr(static_cast<const T*>(tensors.x) + problem.x.offset),
           .w = device::GlobalPtr(static_cast<const T*>(tensors.w)),
           .shape = conv_shape(problem),
+          .split = conv_split(tensors.workspace, choice, problem),
           .epilogue = {
               .y = conv_view(problem.first(), static_cast<T*>(tensors.y), problem),
               .second = conv_view(problem.second, static_cast<T*>(tensors.second), problem),

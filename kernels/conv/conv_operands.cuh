@@ -89,11 +89,12 @@ struct CopyShare {
 template <typename T, ConvTile kTile, int kLoadBytes>
 class PixelOperand {
  public:
-  // first_pixel: of the block.
-  YOLOCU_DEVICE PixelOperand(const ConvArguments<T>& arguments, int group, int first_pixel)
+  // first_pixel, first_k: of the block.
+  YOLOCU_DEVICE PixelOperand(const ConvArguments<T>& arguments, int group, int first_pixel,
+                             int first_k)
       : x_(arguments.x + group * arguments.shape.channels),
         step_(FilterPosition::of(kTile.block_k, arguments.shape)),
-        position_(FilterPosition::of(Share::piece() * kPiece<kTile>, arguments.shape)) {
+        position_(FilterPosition::of(first_k + Share::piece() * kPiece<kTile>, arguments.shape)) {
     YOLOCU_UNROLL
     for (int i = 0; i < Share::kCopies; ++i) {
       rows_[i] = row_of(first_pixel + Share::row(i), arguments.shape);
@@ -149,11 +150,12 @@ class PixelOperand {
 template <typename T, ConvTile kTile, int kLoadBytes>
 class FilterOperand {
  public:
-  // first_channel: of the block, within the group.
-  YOLOCU_DEVICE FilterOperand(const ConvArguments<T>& arguments, int group, int first_channel)
+  // first_channel: of the block, within the group. first_k: of the block.
+  YOLOCU_DEVICE FilterOperand(const ConvArguments<T>& arguments, int group, int first_channel,
+                              int first_k)
       : w_(arguments.w + int64_t{group} * arguments.shape.out_channels * arguments.shape.depth),
         first_channel_(first_channel),
-        k_(Share::piece() * kPiece<kTile>) {}
+        k_(first_k + Share::piece() * kPiece<kTile>) {}
 
   // Copies the next block_k columns to tile [block_n, block_k].
   YOLOCU_DEVICE void copy(device::SharedPtr<T> tile, const ConvShape& shape) {

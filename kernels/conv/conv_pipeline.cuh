@@ -33,8 +33,8 @@ struct WarpPlace {
   }
 };
 
-// multiply(stage) for every block_k of k, in order; stage: a [block_m, block_k], then b [block_n,
-// block_k].
+// multiply(stage) for every block_k of the block's part of k, in order; stage: a [block_m,
+// block_k], then b [block_n, block_k].
 //
 // A ring of `stages` operand tiles: while one is multiplied, the next stages - 1 are on their way.
 // One barrier a step does for both directions: past it, the step's tile is there for everybody, and
@@ -49,10 +49,13 @@ YOLOCU_DEVICE void for_each_stage(const ConvArguments<T>& arguments, const Block
   constexpr int kStageB = kTile.block_m * kTile.block_k;
   const ConvShape& shape = arguments.shape;
   const int group = static_cast<int>(device::block_index().z);
-  PixelOperand<T, kTile, kLoadBytes> pixels(arguments, group, block.pixel);
-  FilterOperand<T, kTile, kLoadBytes> filters(arguments, group, block.channel);
+  const int first_step = static_cast<int>(device::block_index().y) * arguments.split.stages;
+  const int first_k = first_step * kTile.block_k;
+  PixelOperand<T, kTile, kLoadBytes> pixels(arguments, group, block.pixel, first_k);
+  FilterOperand<T, kTile, kLoadBytes> filters(arguments, group, block.channel, first_k);
   const auto stages = device::shared_memory<T>();  // [stages, block_m + block_n, block_k]
-  const int steps = (shape.depth + kTile.block_k - 1) / kTile.block_k;
+  const int rest = (shape.depth + kTile.block_k - 1) / kTile.block_k - first_step;
+  const int steps = rest < arguments.split.stages ? rest : arguments.split.stages;
 
   for (int i = 0; i < kStages - 1; ++i) {
     if (i < steps) {

@@ -124,6 +124,17 @@ class ConvKernel : public testing::KernelTest<ConvCase> {
   }
 };
 
+// Those that may split k.
+std::vector<ConvVariant> split_variants() {
+  std::vector<ConvVariant> variants;
+  for (const ConvVariant& variant : conv_variants()) {
+    if (variant.algorithm == ConvAlgorithm::kImplicitGemm) variants.push_back(variant);
+  }
+  return variants;
+}
+
+class ConvWorkspace : public testing::KernelTest<ConvVariant> {};
+
 TEST_P(ConvKernel, IntegersAreBitEqual) {
   ConvCase conv_case = test_case();
   conv_case.problem = with_exact_activation(conv_case.problem);
@@ -141,6 +152,34 @@ TEST_P(ConvKernel, FractionsAreWithinTheErrorBound) {
   EXPECT_TRUE(is_close(test_case(), result, data, expected));
   EXPECT_TRUE(run(test_case(), data) == result) << "another order of threads";
 }
+
+// Launches of other problems and of the same one leave a workspace fit for the next.
+TEST_P(ConvWorkspace, ServesOneLaunchAfterAnother) {
+  int64_t bytes = 0;
+  std::vector<ConvCase> cases;
+  for (const ConvCase& conv_case : testing::conv_cases(test_case())) {
+    if (conv_case.splits == 1) continue;
+    cases.push_back(conv_case);
+    bytes = std::max(bytes, conv_workspace_bytes(conv_case.choice(), conv_case.problem));
+  }
+  ASSERT_GE(cases.size(), 5u);
+  const DeviceMemory workspace = testing::conv_workspace(runtime(), stream(), bytes);
+  for (size_t i = 0; i < 2 * cases.size(); ++i) {
+    const ConvCase& conv_case = cases[i * 3 % cases.size()];
+    const ConvData data = conv_data(conv_case, ConvNumbers::kFractions, 8);
+    const ConvResult alone = run_conv(runtime(), kernels(), stream(), conv_case, data);
+    EXPECT_TRUE(run_conv(runtime(), kernels(), stream(), conv_case, data, workspace) == alone)
+        << conv_case.name;
+  }
+  std::vector<uint8_t> tickets(kConvTicketBytes);
+  const auto status =
+      runtime().download(tickets.data(), workspace.data(), kConvTicketBytes, stream());
+  ASSERT_TRUE(status.ok() && runtime().synchronize_stream(stream()).ok());
+  EXPECT_EQ(tickets, std::vector<uint8_t>(kConvTicketBytes));
+}
+
+YOLOCU_INSTANTIATE_ON_DEVICES(ConvWorkspace, ::testing::ValuesIn(split_variants()),
+                              [](const ConvVariant& variant) { return variant.name; });
 
 YOLOCU_INSTANTIATE_ON_DEVICES(ConvKernel, ::testing::ValuesIn(testing::all_conv_cases()), name_of);
 
@@ -224,6 +263,22 @@ TEST_P(ConvEmulated, CopiesMayArriveAtOnce) {
   const auto late = run_emulated({.delivery = emulation::AsyncDelivery::kLate}, conv_case, data);
   const auto early = run_emulated({.delivery = emulation::AsyncDelivery::kEarly}, conv_case, data);
   EXPECT_TRUE(late.result == early.result);
+}
+
+// Whichever block of a tile comes last, the sums are added in one order.
+TEST_P(ConvEmulated, SplitsGiveOneResultInAnyOrder) {
+  if (GetParam().algorithm != ConvAlgorithm::kImplicitGemm) GTEST_SKIP() << "has no splits";
+  const ConvCase conv_case = {GetParam(), "", problem(), ConvSharing::kNone, 5};
+  const ConvData data = conv_data(conv_case, ConvNumbers::kFractions, 9);
+  const ConvResult first = run_emulated({}, conv_case, data).result;
+  EXPECT_TRUE(is_close(conv_case, first, data, reference_conv(conv_case.problem, data)));
+  for (uint64_t seed = 2; seed <= 6; ++seed) {
+    for (const auto delivery :
+         {emulation::AsyncDelivery::kLate, emulation::AsyncDelivery::kEarly}) {
+      const auto run = run_emulated({.seed = seed, .delivery = delivery}, conv_case, data);
+      EXPECT_TRUE(run.result == first) << "seed " << seed;
+    }
+  }
 }
 
 // Swizzles are there so that no access waits for a bank.

@@ -20,6 +20,9 @@ struct ConvCase {
   std::string name;  // of the problem
   ConvProblem problem;
   ConvSharing sharing = ConvSharing::kNone;
+  int64_t splits = 1;
+
+  ConvChoice choice() const { return {variant, splits}; }
 };
 
 // Dense views of the problem's channels, unless it has views already.
@@ -191,6 +194,37 @@ inline std::vector<std::pair<ConvSharing, std::pair<std::string, ConvProblem>>> 
   return problems;
 }
 
+// Splits of k into runs that are equal and that are not, down to one stage; tiles that are not
+// full, and all that an epilogue does.
+inline std::vector<std::pair<int64_t, std::pair<std::string, ConvProblem>>> split_problems(
+    const ConvVariant& variant) {
+  const int64_t n = std::max(variant.tile.block_n, 16);
+  const ConvProblem base = {.height = 13,
+                            .width = 11,
+                            .channels = 64,
+                            .out_channels = n + 5,
+                            .filter_height = 3,
+                            .filter_width = 3,
+                            .padding = 1,
+                            .activation = Activation::kSilu};
+  ConvProblem pointwise = base;
+  pointwise.filter_height = pointwise.filter_width = 1;
+  pointwise.padding = 0;
+  pointwise.channels = 96;
+  ConvProblem one = pointwise;
+  one.height = one.width = one.out_channels = 1;
+  ConvProblem stored = base;
+  stored.out_channels = n;
+  stored.y = {n + 16, 8};
+  stored.second = ConvOutput{{n + 3, 2}, 2};
+  stored.residual = ChannelView{n, 0};
+  return {{2, {"split2", base}},
+          {5, {"split5_outputs", stored}},
+          {18, {"split18", base}},
+          {3, {"split3", pointwise}},
+          {3, {"split3_one", one}}};
+}
+
 // What `variant` can implement of the problems above.
 inline std::vector<ConvCase> conv_cases(const ConvVariant& variant) {
   const int64_t v = variant.load_bytes / size_bytes(variant.dtype);
@@ -208,6 +242,11 @@ inline std::vector<ConvCase> conv_cases(const ConvVariant& variant) {
     for (const auto& named : problems) add(named, ConvSharing::kNone);
   }
   for (const auto& [sharing, named] : output_problems(v)) add(named, sharing);
+  for (const auto& [splits, named] : split_problems(variant)) {
+    add(named, ConvSharing::kNone);
+    cases.back().splits = splits;
+    if (!can_implement(cases.back().choice(), cases.back().problem).ok()) cases.pop_back();
+  }
   return cases;
 }
 

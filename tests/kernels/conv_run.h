@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "kernels/kernel_table.h"
@@ -87,9 +89,19 @@ struct ConvResult {
   bool operator==(const ConvResult&) const = default;
 };
 
+// Memory that serves problems of up to so many bytes of workspace: its tickets are zero.
+inline DeviceMemory conv_workspace(DeviceRuntime& runtime, Stream stream, int64_t bytes) {
+  auto memory = DeviceMemory::create(runtime, std::max(bytes, kConvTicketBytes), "workspace");
+  EXPECT_TRUE(memory.ok()) << memory.status().message();
+  const Status status = runtime.fill(memory->data(), 0, kConvTicketBytes, stream);
+  EXPECT_TRUE(status.ok()) << status.message();
+  return std::move(memory).value();
+}
+
 // Nothing, and a failure, if there is an error.
 inline ConvResult run_conv(DeviceRuntime& runtime, const KernelTable& kernels, Stream stream,
-                           const ConvCase& conv_case, const ConvData& data) {
+                           const ConvCase& conv_case, const ConvData& data,
+                           const DeviceMemory& workspace) {
   const auto upload = [&](const auto& buffer, std::string_view name) {
     return to_device(runtime, stream, buffer.bytes(), name);
   };
@@ -100,17 +112,29 @@ inline ConvResult run_conv(DeviceRuntime& runtime, const KernelTable& kernels, S
       to_device(runtime, stream,
                 {reinterpret_cast<const uint8_t*>(data.bias.data()), data.bias.size() * 4}, "bias");
   const ConvProblem& problem = conv_case.problem;
-  ConvTensors tensors = {.y = y.data(), .x = x.data(), .w = w.data(), .bias = bias.data<float>()};
+  ConvTensors tensors = {.y = y.data(),
+                         .x = x.data(),
+                         .w = w.data(),
+                         .bias = bias.data<float>(),
+                         .workspace = workspace.data()};
   if (problem.second) tensors.second = second.data();
   if (problem.residual) tensors.residual = residual.data();
   if (conv_case.sharing == ConvSharing::kSecondInY) tensors.second = y.data();
   if (conv_case.sharing == ConvSharing::kResidualInY) tensors.residual = y.data();
-  const Status status = kernels.conv(tensors, problem, conv_case.variant, stream);
+  const Status status = kernels.conv(tensors, problem, conv_case.choice(), stream);
   EXPECT_TRUE(status.ok()) << status.message();
   ConvResult result = {data.y, data.second};
   result.y.bytes() = to_host(runtime, stream, y);
   result.second.bytes() = to_host(runtime, stream, second);
   return result;
+}
+
+// The same with a workspace of its own.
+inline ConvResult run_conv(DeviceRuntime& runtime, const KernelTable& kernels, Stream stream,
+                           const ConvCase& conv_case, const ConvData& data) {
+  const int64_t bytes = conv_workspace_bytes(conv_case.choice(), conv_case.problem);
+  return run_conv(runtime, kernels, stream, conv_case, data,
+                  conv_workspace(runtime, stream, bytes));
 }
 
 }  // namespace yolocu::testing

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <string>
@@ -30,15 +31,16 @@ ConvProblem layer() {
 }
 
 std::string selected(const ConvProblem& problem, const ConvDevice& device = {}) {
-  const auto variant = select_conv(problem, device);
-  return variant.ok() ? std::string(variant->name) : variant.status().message();
+  const auto choice = select_conv(problem, device);
+  return choice.ok() ? std::string(choice->variant.name) : choice.status().message();
 }
 
 // Bytes of the loads of the selected variant; 0 for the naive one.
 int selected_loads(const ConvProblem& problem) {
-  const auto variant = select_conv(problem, {});
-  EXPECT_TRUE(variant.ok());
-  return variant->algorithm == ConvAlgorithm::kNaive ? 0 : variant->load_bytes;
+  const auto choice = select_conv(problem, {});
+  EXPECT_TRUE(choice.ok());
+  const ConvVariant& variant = choice->variant;
+  return variant.algorithm == ConvAlgorithm::kNaive ? 0 : variant.load_bytes;
 }
 
 template <typename Change>
@@ -108,6 +110,23 @@ TEST(ConvSelection, FloatsAreTiledWithLoadsAsWideAsTheViewAllows) {
   EXPECT_EQ(selected(problem), "conv_tiled_f32_b64x32x16_w32x32_s3_v4");
 }
 
+TEST(ConvSelection, SplitsWhereAMapIsSmallAndDeep) {
+  const auto splits = [](int64_t extent, int64_t channels, DType dtype, int64_t groups) {
+    ConvProblem problem = layer();
+    problem.dtype = dtype;
+    problem.height = problem.width = extent;
+    problem.channels = problem.out_channels = channels;
+    problem.groups = groups;
+    problem.x.pixel_stride = problem.y.pixel_stride = channels;
+    return select_conv(problem, {})->splits;
+  };
+  EXPECT_GT(splits(20, 512, DType::kF16, 1), 1);
+  EXPECT_GT(splits(10, 256, DType::kBF16, 1), splits(20, 512, DType::kBF16, 1));
+  EXPECT_EQ(splits(160, 128, DType::kF16, 1), 1) << "fills the device without";
+  EXPECT_EQ(splits(20, 512, DType::kF32, 1), 1);
+  EXPECT_EQ(splits(20, 512, DType::kF16, 2), 1);
+}
+
 TEST(ConvSelection, NaiveWhereThereIsNothingToSum) {
   EXPECT_EQ(selected(layer_with([](ConvProblem& p) { p.groups = 64; })), "conv_naive_f16");
   EXPECT_NE(selected(layer_with([](ConvProblem& p) { p.groups = 4; })), "conv_naive_f16");
@@ -115,8 +134,8 @@ TEST(ConvSelection, NaiveWhereThereIsNothingToSum) {
 
 TEST(ConvSelection, LargeLayersGetLargeTilesAndSmallOnesFillTheDevice) {
   const auto area = [](const ConvProblem& problem, int64_t multiprocessors) {
-    const auto variant = select_conv(problem, {.multiprocessors = multiprocessors});
-    return variant->tile.block_m * variant->tile.block_n;
+    const auto choice = select_conv(problem, {.multiprocessors = multiprocessors});
+    return choice->variant.tile.block_m * choice->variant.tile.block_n;
   };
   ConvProblem large = layer();
   large.height = large.width = 160;
@@ -131,9 +150,9 @@ TEST(ConvSelection, LeavesOutTilesThatTheDeviceHasNoRoomFor) {
   ConvProblem problem = layer();
   problem.height = problem.width = 160;
   for (const int64_t bytes : {16, 24, 32, 48}) {
-    const auto variant = select_conv(problem, {.shared_bytes_per_block = bytes * 1024});
-    ASSERT_OK(variant);
-    EXPECT_LE(variant->tile.shared_bytes(), bytes * 1024);
+    const auto choice = select_conv(problem, {.shared_bytes_per_block = bytes * 1024});
+    ASSERT_OK(choice);
+    EXPECT_LE(choice->variant.tile.shared_bytes(), bytes * 1024);
   }
 }
 
@@ -194,6 +213,29 @@ TEST(ConvLegality, RefusesMoreThanItsIndicesHold) {
   });
 }
 
+TEST(ConvLegality, SplitsAreOfStagesOfAFewTiles) {
+  const ConvVariant& variant = *std::find_if(
+      conv_variants().begin(), conv_variants().end(),
+      [](const ConvVariant& v) { return v.algorithm == ConvAlgorithm::kImplicitGemm; });
+  const auto check = [&](int64_t splits, auto change) {
+    return can_implement(ConvChoice{variant, splits}, layer_with(change));
+  };
+  const auto keep = [](ConvProblem&) {};
+  const auto refuses = [](const Status& status, const std::string& fragment) {
+    testing::expect_refused(status, StatusCode::kUnsupported, fragment);
+  };
+  ASSERT_EQ(conv_stages(variant, layer()), 18);
+  for (const int64_t splits : {1, 2, 3, 4, 5, 6, 9, 18}) ASSERT_OK(check(splits, keep));
+  for (const int64_t splits : {0, -1, 7, 8, 10, 17, 19}) {
+    refuses(check(splits, keep), "do not divide 18 stages");
+  }
+  refuses(check(2, [](ConvProblem& p) { p.groups = 2; }), "one group");
+  refuses(check(2, [](ConvProblem& p) { p.height = p.width = 400; }), "at most 1024 tiles");
+  refuses(can_implement(ConvChoice{conv_variants().front(), 2}, layer()), "only implicit GEMMs");
+  EXPECT_EQ(conv_workspace_bytes({variant, 1}, layer()), 0);
+  EXPECT_EQ(conv_workspace_bytes({variant, 3}, layer()), 4096 + 3 * 7 * 2 * 64 * 32 * 4);
+}
+
 TEST(ConvLegality, GridsHoldSoManyGroups) {
   ConvProblem problem = layer();
   problem.height = problem.width = 1;
@@ -210,12 +252,13 @@ TEST(ConvTensors, AreCheckedByName) {
   alignas(16) uint16_t memory[16] = {};
   const ConvTensors good = {
       .y = memory, .x = memory, .w = memory, .bias = reinterpret_cast<float*>(memory)};
-  ASSERT_OK(check_tensors(good, layer()));
+  ConvChoice choice = {conv_variants().front()};
+  ASSERT_OK(check_tensors(good, layer(), choice));
   const auto refuses = [&](const std::string& fragment, auto change) {
     ConvTensors tensors = good;
     ConvProblem problem = layer();
     change(tensors, problem);
-    testing::expect_refused(check_tensors(tensors, problem), StatusCode::kInvalidArgument,
+    testing::expect_refused(check_tensors(tensors, problem, choice), StatusCode::kInvalidArgument,
                             fragment);
   };
   refuses("y: expected memory", [&](auto& t, auto&) { t.y = memory + 1; });
@@ -226,6 +269,8 @@ TEST(ConvTensors, AreCheckedByName) {
   refuses("residual", [](auto&, auto& p) { p.residual = ChannelView{64, 0}; });
   refuses("second", [&](auto& t, auto&) { t.second = memory; });
   refuses("second", [](auto&, auto& p) { p.second = ConvOutput{{64, 0}}; });
+  choice.splits = 2;
+  refuses("workspace: expected memory aligned to 256", [](auto&, auto&) {});
 }
 
 TEST(ConvTensors, ViewsOfOneBufferGoTogether) {
@@ -243,7 +288,7 @@ TEST(ConvTensors, ViewsOfOneBufferGoTogether) {
                           .w = memory,
                           .bias = reinterpret_cast<float*>(memory),
                           .residual = residual ? memory : nullptr},
-                         problem);
+                         problem, {conv_variants().front()});
   };
   const auto refuses = [&](ConvOutput y, std::optional<ConvOutput> second,
                            std::optional<ChannelView> residual) {
@@ -266,13 +311,14 @@ TEST(ConvLaunch, CoversEveryOutput) {
   for (const testing::ConvCase& conv_case : testing::all_conv_cases()) {
     const ConvProblem& problem = conv_case.problem;
     const ConvTile& tile = conv_case.variant.tile;
-    const LaunchConfig config = conv_launch(conv_case.variant, problem);
+    const LaunchConfig config = conv_launch(conv_case.choice(), problem);
     ASSERT_OK(check_launch_limits(conv_case.variant.name, config));
     if (conv_case.variant.algorithm == ConvAlgorithm::kNaive) {
       EXPECT_GE(config.grid.x * config.block.x, problem.out_pixels() * problem.out_channels);
       continue;
     }
     EXPECT_EQ(config.grid.z, problem.groups);
+    EXPECT_EQ(config.grid.y, conv_case.splits);
     EXPECT_GE(config.grid.x * tile.block_m * tile.block_n,
               problem.out_pixels() * problem.group_out_channels());
   }
