@@ -68,6 +68,12 @@ Result<DType> parse_weight_dtype(const std::string& text) {
   return invalid_argument(str_cat("'", text, "' is neither fp16 nor fp32"));
 }
 
+Result<HeadBranch> parse_branch(const std::string& text) {
+  if (text == "main") return HeadBranch::kMain;
+  if (text == "aux") return HeadBranch::kAuxiliary;
+  return invalid_argument(str_cat("'", text, "' is neither main nor aux"));
+}
+
 Result<std::vector<int64_t>> parse_classes(const std::string& text,
                                            std::span<const std::string> class_names) {
   std::vector<int64_t> classes;

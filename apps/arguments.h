@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/base/dtype.h"
+#include "weights/import/head_branch.h"
 #include "yolocu/status.h"
 
 namespace yolocu {
@@ -29,6 +30,9 @@ Result<int64_t> parse_count(const std::string& text);
 
 // "fp16" or "fp32", the types weights are stored in.
 Result<DType> parse_weight_dtype(const std::string& text);
+
+// "main" or "aux", the branches of a head.
+Result<HeadBranch> parse_branch(const std::string& text);
 
 // Classes by exact name or by number, separated by commas: "person,5". The message for an unknown
 // one lists the valid names.

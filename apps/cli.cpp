@@ -90,8 +90,8 @@ void add_detect(CLI::App& program, DetectArguments& a) {
 
 void add_convert(CLI::App& program, ConvertArguments& a) {
   CLI::App& app = *program.add_subcommand("convert", "Turn a checkpoint into a packed model file");
-  not_empty(
-      app.add_option("CHECKPOINT", a.checkpoint, "YOLOv9 .pt file; nothing in it is executed"))
+  not_empty(app.add_option("CHECKPOINT", a.checkpoint,
+                           "YOLOv7 or YOLOv9 .pt file; nothing in it is executed"))
       ->required()
       ->type_name("");
   not_empty(app.add_option("-o,--output", a.output, "Packed model file to write"))
@@ -99,6 +99,11 @@ void add_convert(CLI::App& program, ConvertArguments& a) {
       ->type_name("FILE");
   add_parsed(app, "--dtype", a.dtype, parse_weight_dtype, "fp16|fp32", "Stored weights [fp16]");
   add_parsed(app, "--size", a.size, parse_count, "N", "Default network input [640]");
+  add_parsed(app, "--branch", a.branch, parse_branch, "main|aux",
+             "Which predictions of a training head to keep [main]");
+  not_empty(app.add_option("--arch", a.architecture,
+                           "Architecture of a file that holds tensors only [guessed]"))
+      ->type_name("NAME");
   app.footer("Example: yolocu convert yolov9-c.pt -o yolov9-c.yolocu");
 }
 
@@ -161,7 +166,7 @@ std::string usage_message(const CLI::App& program, const CLI::ParseError& error,
 }
 
 int run_throwing(int argc, const char* const* argv) {
-  CLI::App program("YOLOv9 object detection", "yolocu");
+  CLI::App program("YOLOv7 and YOLOv9 object detection", "yolocu");
   CommandLine line;
   add_all(program, line);
   if (argc < 2) {

@@ -29,6 +29,8 @@ struct ConvertArguments {
   std::string output;
   DType dtype = DType::kF16;
   int64_t size = 640;  // the model's default input size
+  HeadBranch branch = HeadBranch::kMain;
+  std::string architecture;  // of a state dictionary; empty: guessed
 };
 int convert_command(const ConvertArguments& arguments);
 

@@ -13,9 +13,15 @@ namespace {
 
 // A checkpoint saved after fusing has nothing left to fold.
 std::string folding_text(const ConvertReport& report) {
-  if (report.folded_batch_norms == 0 && report.fused_rep_convs == 0) return "folded already";
-  return str_cat(report.folded_batch_norms, " batch norms folded, ", report.fused_rep_convs,
-                 " RepConvs fused");
+  if (report.folded_batch_norms + report.fused_rep_convs + report.folded_implicit == 0) {
+    return "folded already";
+  }
+  std::string text = str_cat(report.folded_batch_norms, " batch norms folded, ",
+                             report.fused_rep_convs, " RepConvs fused");
+  if (report.folded_implicit > 0) {
+    text += str_cat(", implicit knowledge of ", report.folded_implicit, " levels folded");
+  }
+  return text;
 }
 
 std::string report_text(const ConvertedModel& converted, const std::string& path) {
@@ -27,8 +33,8 @@ std::string report_text(const ConvertedModel& converted, const std::string& path
   return str_cat(one_line(path), ": ", one_line(converted.model.spec.architecture), ", ",
                  summary.layers, " layers, ", quantity(summary.parameters), " parameters (",
                  summary.weight_types, "), ", class_count(converted.model.spec), " classes, ", size,
-                 "from ", report.dialect, ": ", folding_text(report), ", ", report.dropped_nodes,
-                 " auxiliary nodes dropped\n");
+                 "from ", report.dialect, ": ", folding_text(report), ", head ", report.head, ", ",
+                 report.dropped_nodes, " nodes dropped\n");
 }
 
 Status convert(const ConvertArguments& arguments) {
@@ -39,6 +45,8 @@ Status convert(const ConvertArguments& arguments) {
   ConvertOptions options;
   options.weight_dtype = arguments.dtype;
   options.input_size = arguments.size;
+  options.branch = arguments.branch;
+  options.architecture = arguments.architecture;
   YOLOCU_ASSIGN_OR_RETURN(const ConvertedModel converted,
                           convert_checkpoint(arguments.checkpoint, options));
   YOLOCU_RETURN_IF_ERROR(write_packed_file(converted.model, arguments.output));

@@ -94,5 +94,24 @@ TEST_F(CliTest, ConvertsCheckpointsAndOnlyThose) {
   EXPECT_EQ(testing::read_bytes(file("copy.pt")), before);
 }
 
+// The shipped YOLOv9-T has two branches; its fused GELAN-T has one.
+TEST_F(CliTest, ConvertsTheBranchThatIsAskedFor) {
+  const std::string folder = testing::data_dir() + "/golden/a/";
+  const auto converted = [&](const char* branch) {
+    return run_yolocu(
+        {"convert", folder + "v9_yolov9-t/ckpt.pt", "-o", file("t.yolocu"), "--branch", branch});
+  };
+  const ProgramResult main = converted("main");
+  EXPECT_TRUE(contains(main.out, "head DualDDetect (cv4, cv5)")) << main.out << main.err;
+  EXPECT_FALSE(contains(run_yolocu({"info", file("t.yolocu")}).out, "auxiliary"));
+  const ProgramResult aux = converted("aux");
+  EXPECT_TRUE(contains(aux.out, "head DualDDetect (cv2, cv3)")) << aux.out << aux.err;
+  EXPECT_TRUE(contains(run_yolocu({"info", file("t.yolocu")}).out, "auxiliary head"));
+  expect_one_line_error(
+      {"convert", folder + "v9_gelan-t_fused/ckpt.pt", "-o", file("no.yolocu"), "--branch", "aux"},
+      1, {"DDetect", "no auxiliary branch"});
+  EXPECT_FALSE(testing::file_exists(file("no.yolocu")));
+}
+
 }  // namespace
 }  // namespace yolocu

@@ -60,6 +60,7 @@ TEST_F(CliTest, BadCommandLinesExitWithTwoAndAHint) {
       {"convert", "x.pt"},
       {"convert", "-o", "y.yolocu"},
       {"convert", "x.pt", "-o", "y.yolocu", "--dtype", "int8"},
+      {"convert", "x.pt", "-o", "y.yolocu", "--branch", "both"},
       {"info", "a", "b"},
       {"info", ""},
       {"info", "--size", "0"},

@@ -17,7 +17,7 @@ TEST_P(GoldenRun, AgreesWithPyTorch) {
   const testing::TempDir folder;
   const std::string model = folder.file("model.yolocu"), y = folder.file("y.npy");
   const auto converted =
-      testing::run_yolocu({"convert", golden.folder + "/ckpt.pt", "-o", model, "--dtype", "fp32"});
+      testing::run_yolocu({"convert", golden.checkpoint, "-o", model, "--dtype", "fp32"});
   ASSERT_EQ(converted.exit_code, 0) << converted.err;
   const auto ran = testing::run_yolocu({"run", model, "--input", golden.input, "--output", y,
                                         "--device", std::string(device_name(golden.device))});
@@ -29,6 +29,8 @@ TEST_P(GoldenRun, AgreesWithPyTorch) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Official, GoldenRun, ::testing::ValuesIn(testing::golden_cases()),
+                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(StateDict, GoldenRun, ::testing::ValuesIn(testing::state_dict_cases()),
                          [](const auto& test) { return test.param.name; });
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "tests/apps/program.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,10 @@ void redirect(int target, const char* path, int flags) {
   const int file = open(path, flags, 0600);
   if (file < 0 || dup2(file, target) < 0) _exit(127);
   close(file);
+}
+
+double seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
 }
 
 }  // namespace
@@ -44,7 +49,10 @@ ProgramResult run_yolocu(const std::vector<std::string>& arguments,
   }
   ProgramResult result;
   int status = 0;
-  if (child < 0 || waitpid(child, &status, 0) != child) return result;
+  rusage usage{};
+  if (child < 0 || wait4(child, &status, 0, &usage) != child) return result;
+  result.peak_bytes = int64_t{usage.ru_maxrss} * 1024;
+  result.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
   if (WIFEXITED(status)) result.exit_code = WEXITSTATUS(status);
   if (stdout_path.empty()) result.out = file_text(out);
   result.err = file_text(err);

@@ -107,6 +107,16 @@ TEST(WriteFile, CreatesAndReplaces) {
   EXPECT_EQ(files_in(folder), 1u);
 }
 
+TEST(WriteFile, PiecesFollowEachOther) {
+  const testing::TempDir folder;
+  const std::span<const std::byte> pieces[] = {as_bytes("one, "), {}, as_bytes("two"), {}};
+  ASSERT_OK(write_pieces(folder.file("f"), pieces));
+  const auto bytes = testing::read_bytes(folder.file("f"));
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), "one, two");
+  ASSERT_OK(write_pieces(folder.file("g"), {}));
+  EXPECT_TRUE(testing::read_bytes(folder.file("g")).empty());
+}
+
 TEST(WriteFile, AReaderOfTheOldFileKeepsIt) {
   const TempDir folder;
   ASSERT_OK(write_file(folder.file("f"), as_bytes("old")));

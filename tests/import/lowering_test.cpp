@@ -3,10 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 #include "engine/reference/reference_ops.h"
 #include "tests/import/module_builder.h"
+#include "tests/import/unfused.h"
 #include "weights/import/reparam.h"
 
 namespace yolocu {
@@ -14,47 +13,6 @@ namespace {
 
 using namespace testing;  // NOLINT: the builders above
 using reference::Tensor;
-
-Tensor random_map(int64_t h, int64_t w, int64_t c, uint64_t seed) {
-  Tensor x(1, h, w, c);
-  x.values = random_floats(x.values.size(), seed);
-  return x;
-}
-
-// conv as the reference sees it: OHWI.
-Tensor apply(const FoldedConv& conv, const Tensor& x) {
-  std::vector<float> ohwi(conv.weight.size());
-  const int64_t window = conv.kernel * conv.kernel, in = conv.group_in_channels;
-  for (int64_t k = 0; k < conv.out_channels; ++k) {
-    for (int64_t c = 0; c < in; ++c) {
-      for (int64_t i = 0; i < window; ++i) {
-        ohwi[static_cast<size_t>((k * window + i) * in + c)] =
-            conv.weight[static_cast<size_t>((k * in + c) * window + i)];
-      }
-    }
-  }
-  return reference::convolve(x,
-                             {.out_channels = conv.out_channels,
-                              .kernel = conv.kernel,
-                              .stride = conv.stride,
-                              .padding = conv.padding,
-                              .groups = conv.groups},
-                             ohwi, conv.bias);
-}
-
-// Batch normalisation by its definition.
-Tensor normalise(Tensor x, const Module& bn) {
-  for (size_t i = 0; i < x.values.size(); ++i) {
-    const size_t c = i % static_cast<size_t>(x.c);
-    const double deviation =
-        std::sqrt(double{bn.tensor("running_var")->values[c]} + *bn.number("eps"));
-    const double mean = bn.tensor("running_mean")->values[c];
-    x.values[i] =
-        static_cast<float>((x.values[i] - mean) / deviation * bn.tensor("weight")->values[c] +
-                           bn.tensor("bias")->values[c]);
-  }
-  return x;
-}
 
 TEST(Reparam, BatchNormFoldsWithTheModulesOwnEpsilon) {
   const Module conv2d = make_conv2d("c", {.out = 6, .in = 4, .kernel = 3, .groups = 2}, 1);
@@ -103,6 +61,18 @@ TEST(Reparam, BranchesThatDoNotFitAreRefused) {
   EXPECT_FALSE(add_pointwise(*dense, *dense).ok());
 }
 
+// Around a window with padding the addition would be missed at the border.
+TEST(Reparam, ImplicitKnowledgeNeedsAPlainPointwiseConvolution) {
+  const auto add = imported({1, 4, 1, 1}, {1, 2, 3, 4});
+  const auto plain = read_conv2d(make_conv2d("p", {4, 4, 1}, 1));
+  const auto wide = read_conv2d(make_conv2d("w", {4, 4, 3}, 1));
+  const auto grouped = read_conv2d(make_conv2d("g", {4, 4, 1, 1, 2}, 1));
+  ASSERT_OK(plain);
+  EXPECT_TRUE(fold_implicit(*plain, add.get(), nullptr).ok());
+  EXPECT_FALSE(fold_implicit(*wide, add.get(), nullptr).ok());
+  EXPECT_FALSE(fold_implicit(*grouped, add.get(), nullptr).ok());
+}
+
 TEST(Reparam, BrokenConvolutionsAreRefusedByName) {
   const auto broken = [](auto change) {
     Module module = make_conv2d("layer.conv", {2, 2, 3}, 1);
@@ -141,14 +111,6 @@ Module make_branch(const std::string& path, int64_t in, int64_t out, uint64_t se
   return make_module("torch.nn.modules.container.Sequential", path, {{"0", std::move(conv)}});
 }
 
-Module make_list(const std::string& path, std::vector<Module> items) {
-  Module list = make_module("torch.nn.modules.container.ModuleList", path);
-  for (size_t i = 0; i < items.size(); ++i) {
-    list.children.emplace_back(std::to_string(i), std::move(items[i]));
-  }
-  return list;
-}
-
 // A head of 2 classes and 4 bins with `branches` branches of one level each.
 Module make_head(const std::string& type, const std::string& path, size_t branches, int64_t in) {
   Module head = make_module("models.yolo." + type, path);
@@ -163,32 +125,6 @@ Module make_head(const std::string& type, const std::string& path, size_t branch
         make_list(path + "." + name, {make_branch(path + "." + name + ".0", in, out, 50 + i)}));
   }
   return head;
-}
-
-Module make_model(std::vector<Module> layers) {
-  Module root = make_module("models.yolo.DetectionModel", "");
-  Module list = make_module("torch.nn.modules.container.Sequential", "model");
-  for (size_t i = 0; i < layers.size(); ++i) {
-    layers[i].path = "model." + std::to_string(i);
-    list.children.emplace_back(std::to_string(i), std::move(layers[i]));
-  }
-  root.children.emplace_back("model", std::move(list));
-  return root;
-}
-
-Result<Model> lower_to_model(const Module& root, int64_t* dropped = nullptr) {
-  Lowering lowering;
-  YOLOCU_RETURN_IF_ERROR(lower_model(lowering, root));
-  const int64_t count = lowering.builder.drop_unreachable();
-  if (dropped != nullptr) *dropped = count;
-  return std::move(lowering.builder).finish(DType::kF32);
-}
-
-const Node* find_node(const Graph& graph, std::string_view name) {
-  for (const Node& node : graph.nodes) {
-    if (node.name == name) return &node;
-  }
-  return nullptr;
 }
 
 TEST(Lowering, DualHeadsKeepTheMainBranchAndDropTheAuxiliaryOne) {
@@ -211,6 +147,39 @@ TEST(Lowering, DualHeadsKeepTheMainBranchAndDropTheAuxiliaryOne) {
   EXPECT_EQ(decode.strides, std::vector<float>{2});
   EXPECT_EQ(decode.classes, 2);
   ASSERT_TRUE(infer_shapes(model->spec.graph).ok());
+}
+
+// Asked for the auxiliary branch, a head reads the first run of its sources through cv2 and cv3.
+TEST(Lowering, AuxiliaryBranchesOfHeads) {
+  for (const size_t branches : {2u, 3u}) {
+    const char* type = branches == 2 ? "DualDDetect" : "TripleDDetect";
+    std::vector<Module> layers = {as_layer(make_conv("model.0", {8, 3, 3, 2}, 1), {-1})};
+    std::vector<double> from;
+    for (size_t i = 1; i <= branches; ++i) {
+      layers.push_back(as_layer(make_conv("", {8, 8, 1, 1}, 2 + i), {0}));
+      from.push_back(static_cast<double>(i));
+    }
+    layers.push_back(
+        as_layer(make_head(type, "model." + std::to_string(branches + 1), branches, 8), from));
+    Lowering lowering;
+    lowering.branch = HeadBranch::kAuxiliary;
+    const Status lowered = lower_model(lowering, make_model(layers));
+    ASSERT_TRUE(lowered.ok()) << lowered.message();
+    EXPECT_EQ(lowering.head, std::string(type) + " (cv2, cv3)");
+    EXPECT_EQ(lowering.builder.drop_unreachable(), static_cast<int64_t>(branches - 1));
+    const auto model = std::move(lowering.builder).finish();
+    ASSERT_OK(model);
+    const std::string head = "model." + std::to_string(branches + 1);
+    const Node* box = find_node(model->spec.graph, head + ".cv2.0.0");
+    ASSERT_NE(box, nullptr);
+    EXPECT_EQ(model->spec.graph.nodes[static_cast<size_t>(box->inputs[0])].name, "model.1");
+    EXPECT_EQ(find_node(model->spec.graph, head + ".cv4.0.0"), nullptr);
+  }
+  Lowering single;
+  single.branch = HeadBranch::kAuxiliary;
+  expect_refused(
+      lower_model(single, make_model({as_layer(make_head("DDetect", "model.0", 1, 3), {-1})})),
+      StatusCode::kUnsupported, "layer model.0 (DDetect): this head has no auxiliary");
 }
 
 TEST(Lowering, WeightsBecomeOhwi) {
@@ -305,11 +274,12 @@ TEST(Lowering, WeightsThatHalfPrecisionCannotHoldAreNamed) {
   weight[5] = 1e6f;
   conv.tensors["weight"] = imported({8, 3, 1, 1}, weight);
   Lowering lowering;
+  lowering.builder = GraphBuilder(DType::kF16);
   ASSERT_TRUE(
       lower_model(lowering, make_model({as_layer(conv, {-1}),
                                         as_layer(make_head("DDetect", "model.1", 1, 8), {-1})}))
           .ok());
-  const auto model = std::move(lowering.builder).finish(DType::kF16);
+  const auto model = std::move(lowering.builder).finish();
   ASSERT_FALSE(model.ok());
   EXPECT_NE(model.status().message().find("model.0.weight"), std::string::npos);
 }

@@ -12,8 +12,7 @@ namespace yolocu::testing {
 
 inline std::shared_ptr<const ImportedTensor> imported(std::vector<int64_t> shape,
                                                       std::vector<float> values) {
-  return std::make_shared<const ImportedTensor>(
-      ImportedTensor{std::move(shape), std::move(values), DType::kF32});
+  return dense_tensor(std::move(shape), std::move(values));
 }
 
 inline Module make_module(std::string type, std::string path,
@@ -73,10 +72,31 @@ inline Module make_conv(const std::string& path, const ConvShape& s, uint64_t se
                       {"act", make_module(package + act, path + ".act")}});
 }
 
+// torch.nn ModuleList.
+inline Module make_list(const std::string& path, std::vector<Module> items) {
+  Module list = make_module("torch.nn.modules.container.ModuleList", path);
+  for (size_t i = 0; i < items.size(); ++i) {
+    list.children.emplace_back(std::to_string(i), std::move(items[i]));
+  }
+  return list;
+}
+
 // A layer of a model: reads the layers `from`.
 inline Module as_layer(Module module, std::vector<double> from) {
   module.attributes["f"] = std::move(from);
   return module;
+}
+
+// The layers as a detection model has them, with paths of their own.
+inline Module make_model(std::vector<Module> layers) {
+  Module root = make_module("models.yolo.DetectionModel", "");
+  Module list = make_module("torch.nn.modules.container.Sequential", "model");
+  for (size_t i = 0; i < layers.size(); ++i) {
+    layers[i].path = "model." + std::to_string(i);
+    list.children.emplace_back(std::to_string(i), std::move(layers[i]));
+  }
+  root.children.emplace_back("model", std::move(list));
+  return root;
 }
 
 }  // namespace yolocu::testing

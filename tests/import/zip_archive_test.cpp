@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <span>
 #include <string>
 
 #include "tests/import/zip_builder.h"
@@ -47,6 +48,43 @@ TEST(ZipArchive, ReadsDeflatedMembers) {
   const auto archive = ZipArchive::open(bytes);
   ASSERT_OK(archive);
   EXPECT_EQ(read_text(*archive, "x"), content);
+}
+
+std::string text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// Stored members are seen where they lie, others are decompressed into memory of their own.
+TEST(ZipArchive, ViewsStoredMembersInPlace) {
+  const std::vector<std::pair<std::string, std::string>> members = {
+      {"first", "pickle"}, {"second", std::string(5000, 's')}, {"empty", ""}};
+  for (const ZipMethod method : {ZipMethod::kStored, ZipMethod::kDeflated}) {
+    const auto bytes = build_zip(members, method);
+    const auto archive = ZipArchive::open(bytes);
+    ASSERT_OK(archive);
+    for (const auto& [name, content] : members) {
+      const auto view = archive->view(name, kNoLimit);
+      ASSERT_OK(view);
+      EXPECT_EQ(text_of(view->bytes), content);
+      if (content.empty() || method == ZipMethod::kDeflated) {
+        EXPECT_NE(view->owner, nullptr);
+      } else {
+        EXPECT_EQ(view->owner, nullptr);
+        EXPECT_GE(view->bytes.data(), bytes.data());
+        EXPECT_LE(view->bytes.data() + view->bytes.size(), bytes.data() + bytes.size());
+      }
+    }
+    EXPECT_EQ(archive->view("second", 4999).status().code(), StatusCode::kResourceExhausted);
+    EXPECT_EQ(archive->view("third", kNoLimit).status().code(), StatusCode::kNotFound);
+  }
+}
+
+TEST(ZipArchive, ViewsAreChecked) {
+  auto bytes = build_zip({{"a", "healthy content"}});
+  replace_bytes(&bytes, "healthy", "damaged");
+  const auto archive = ZipArchive::open(bytes);
+  ASSERT_OK(archive);
+  EXPECT_EQ(archive->view("a", kNoLimit).status().code(), StatusCode::kCorrupt);
 }
 
 TEST(ZipArchive, NamesAreKeysAndNeverPaths) {

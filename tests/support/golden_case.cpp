@@ -17,31 +17,126 @@ json load_json(const std::string& path) {
   return json::parse(std::ifstream(path));
 }
 
+enum class CaseForm : uint8_t { kModules, kTensors };
+
+bool is_state_dict(const json& entry) {
+  return entry["style"].get<std::string>().find("state_dict") != std::string::npos;
+}
+
+GoldenLayout layout_of(const std::string& name) {
+  if (name.starts_with("mit_v7")) return GoldenLayout::kCornersObjectness;
+  if (name.starts_with("mit_")) return GoldenLayout::kCorners;
+  return name.starts_with("v7_") ? GoldenLayout::kAnchorsFirst : GoldenLayout::kChannelsFirst;
+}
+
+// The case on one device, from one of its files.
+GoldenCase make_case(const std::string& root, const json& entry, const std::string& file,
+                     Device device) {
+  GoldenCase golden;
+  golden.name = entry["case"];
+  golden.folder = root + "/a/" + golden.name;
+  golden.checkpoint = golden.folder + "/" + file;
+  golden.input = root + "/" + entry["input"]["npy"].get<std::string>();
+  golden.prediction = golden.folder + "/pred.npy";
+  golden.detections = golden.folder + "/det_c25_i45.npy";
+  golden.device = device;
+  golden.layout = layout_of(golden.name);
+  for (const std::string rounded : {"f16", "bf16"}) {  // rounded copies, predictions of their own
+    if (!file.ends_with("_" + rounded + ".safetensors")) continue;
+    golden.prediction = golden.folder + "/pred_" + rounded + ".npy";
+    golden.detections.clear();
+  }
+  return golden;
+}
+
+std::string test_name(const GoldenCase& golden, const std::string& prefix,
+                      const std::string& file) {
+  std::string name = prefix + golden.name + "_";
+  if (file != "ckpt.pt")
+    name += file.substr(0, file.find('.')) + "_" + file.substr(file.size() - 2) + "_";
+  name += device_name(golden.device);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+// Those cases of a folder of reference data that have modules, or those that have none.
 void append_cases(std::vector<GoldenCase>& cases, const std::string& root,
-                  const std::string& prefix) {
+                  const std::string& prefix, CaseForm form) {
   if (!file_exists(root + "/index.json")) return;
   const json index = load_json(root + "/index.json");
   for (const json& entry : index["part_a_b"]) {
-    const std::string name = entry["case"];
-    if (!name.starts_with("v9_") || name == "v9_gelan-t_sd") continue;
-    for (const Device device : {Device::kReference, Device::kCpu}) {
+    if (is_state_dict(entry) != (form == CaseForm::kTensors)) continue;
+    for (const std::string file : entry["checkpoints"]) {
+      for (const Device device : {Device::kReference, Device::kCpu}) {
 #ifndef YOLOCU_TEST_HAS_CPU
-      if (device == Device::kCpu) continue;
+        if (device == Device::kCpu) continue;
 #endif
-      GoldenCase golden{prefix + name + "_" + std::string(device_name(device)), root + "/a/" + name,
-                        root + "/" + entry["input"]["npy"].get<std::string>(), device};
-      std::replace(golden.name.begin(), golden.name.end(), '-', '_');
-      cases.push_back(std::move(golden));
+        cases.push_back(make_case(root, entry, file, device));
+        cases.back().name = test_name(cases.back(), prefix, file);
+      }
     }
   }
 }
 
+// [B, N, 5 + classes] -> [B, N, 4 + classes]: each class times the objectness
+NpyArray times_objectness(const NpyArray& array) {
+  const auto row = static_cast<size_t>(array.shape[2]);
+  NpyArray scored{{array.shape[0], array.shape[1], array.shape[2] - 1}, {}};
+  for (size_t i = 0; i < array.values.size(); ++i) {
+    const size_t entry = i % row;
+    if (entry == 4) continue;
+    const float factor = entry < 4 ? 1.0f : array.values[i - entry + 4];
+    scored.values.push_back(array.values[i] * factor);
+  }
+  return scored;
+}
+
+// Boxes x1 y1 x2 y2 as cx cy w h.
+NpyArray corners_to_centres(NpyArray rows) {
+  const auto row = static_cast<size_t>(rows.shape[2]);
+  for (size_t at = 0; at < rows.values.size(); at += row) {
+    float* box = &rows.values[at];
+    const float x1 = box[0], y1 = box[1], x2 = box[2], y2 = box[3];
+    box[0] = (x1 + x2) / 2;
+    box[1] = (y1 + y2) / 2;
+    box[2] = x2 - x1;
+    box[3] = y2 - y1;
+  }
+  return rows;
+}
+
 }  // namespace
+
+NpyArray anchors_first(const NpyArray& array) {
+  const auto batch = static_cast<size_t>(array.shape[0]);
+  const auto row = static_cast<size_t>(array.shape[1]),
+             anchors = static_cast<size_t>(array.shape[2]);
+  NpyArray turned{{array.shape[0], array.shape[2], array.shape[1]}, {}};
+  for (size_t i = 0; i < batch * anchors * row; ++i) {
+    const size_t b = i / (anchors * row), a = i / row % anchors;
+    turned.values.push_back(array.values[(b * row + i % row) * anchors + a]);
+  }
+  return turned;
+}
+
+bool has_objectness(GoldenLayout layout) {
+  return layout == GoldenLayout::kAnchorsFirst || layout == GoldenLayout::kCornersObjectness;
+}
+
+std::ostream& operator<<(std::ostream& out, const GoldenCase& golden) {
+  return out << golden.name;
+}
 
 std::vector<GoldenCase> golden_cases() {
   std::vector<GoldenCase> cases;
-  append_cases(cases, data_dir() + "/golden", "shipped_");
-  append_cases(cases, shared_dir() + "/golden", "");
+  append_cases(cases, data_dir() + "/golden", "shipped_", CaseForm::kModules);
+  append_cases(cases, shared_dir() + "/golden", "", CaseForm::kModules);
+  return cases;
+}
+
+std::vector<GoldenCase> state_dict_cases() {
+  std::vector<GoldenCase> cases;
+  append_cases(cases, shared_dir() + "/golden", "", CaseForm::kTensors);
   return cases;
 }
 
@@ -56,39 +151,55 @@ Tolerance tolerance_of(const GoldenCase& golden) {
           std::max(1e-4, 10 * error["fp32_vs_fp64_score"].get<double>())};
 }
 
-bool has_robust_detections(const GoldenCase& golden) {
+std::optional<double> measured_robustness(const GoldenCase& golden) {
   const json description = load_json(golden.folder + "/case.json");
-  return description["files"]["det_c25_i45"]["match_fraction_noise_2e6"].get<double>() == 1.0;
+  const json& detections = description["files"]["det_c25_i45"];
+  if (!detections.contains("match_fraction_noise_2e6")) return std::nullopt;
+  return detections["match_fraction_noise_2e6"].get<double>();
 }
 
-void expect_golden_predictions(const GoldenCase& golden, std::span<const float> actual,
-                               const std::vector<int64_t>& shape) {
-  const auto expected = read_npy(golden.folder + "/pred.npy");
-  ASSERT_OK(expected);
-  const int64_t batch = shape[0], anchors = shape[1], rows = shape[2];
-  ASSERT_EQ(expected->shape, (std::vector<int64_t>{batch, rows, anchors}));
-  const Tolerance tolerance = tolerance_of(golden);
-  double worst_box = 0, worst_score = 0;
-  for (int64_t b = 0; b < batch; ++b) {
-    for (int64_t a = 0; a < anchors; ++a) {
-      const auto reference = [&](int64_t i) {
-        return double{expected->values[static_cast<size_t>((b * rows + i) * anchors + a)]};
-      };
-      for (int64_t i = 0; i < rows; ++i) {
-        const double value = actual[static_cast<size_t>((b * anchors + a) * rows + i)];
-        const double error = std::abs(value - reference(i));
-        const double allowed =
-            i < 4 ? tolerance.box_at(reference(2), reference(3)) : tolerance.score;
-        ASSERT_TRUE(error <= allowed)
-            << "picture " << b << " anchor " << a << " entry " << i << ": " << value
-            << ", expected " << reference(i) << " +- " << allowed;
-        double& worst = i < 4 ? worst_box : worst_score;
-        worst = std::max(worst, error);
-      }
-    }
+NpyArray golden_rows(const GoldenCase& golden, int64_t row) {
+  const auto stored = read_npy(golden.prediction);
+  if (!stored.ok() || stored->shape.size() != 3) {
+    ADD_FAILURE() << golden.prediction << ": no predictions";
+    return {};
   }
-  std::printf("%-36s largest difference: box %.2e px, score %.2e\n", golden.name.c_str(), worst_box,
-              worst_score);
+  if (golden.layout == GoldenLayout::kChannelsFirst) return anchors_first(*stored);
+  const bool corners = golden.layout != GoldenLayout::kAnchorsFirst;
+  const NpyArray rows = corners ? corners_to_centres(*stored) : *stored;
+  return row == rows.shape[2] ? rows : times_objectness(rows);
+}
+
+PredictionError expect_predictions(const NpyArray& rows, std::span<const float> actual,
+                                   const std::vector<int64_t>& shape, const Tolerance& tolerance) {
+  PredictionError worst;
+  EXPECT_EQ(rows.shape, shape);
+  if (rows.shape != shape) return worst;
+  const auto row = static_cast<size_t>(shape[2]);
+  for (size_t at = 0; at < rows.values.size(); ++at) {
+    const size_t entry = at % row;
+    const float* reference = &rows.values[at - entry];
+    const double error = std::abs(double{actual[at]} - rows.values[at]);
+    const double allowed =
+        entry < 4 ? tolerance.box_at(reference[2], reference[3]) : tolerance.score;
+    if (!(error <= allowed)) {
+      ADD_FAILURE() << "prediction " << at / row << " entry " << entry << ": " << actual[at]
+                    << ", expected " << rows.values[at] << " +- " << allowed;
+      return worst;
+    }
+    double& largest = entry < 4 ? worst.box : worst.score;
+    largest = std::max(largest, error);
+  }
+  return worst;
+}
+
+PredictionError expect_golden_predictions(const GoldenCase& golden, std::span<const float> actual,
+                                          const std::vector<int64_t>& shape) {
+  const PredictionError worst =
+      expect_predictions(golden_rows(golden, shape[2]), actual, shape, tolerance_of(golden));
+  std::printf("%-40s largest difference: box %.2e px, score %.2e\n", golden.name.c_str(), worst.box,
+              worst.score);
+  return worst;
 }
 
 }  // namespace yolocu::testing

@@ -94,11 +94,18 @@ Status write_all(const std::string& path, int descriptor, std::span<const std::b
   return {};
 }
 
+using Pieces = std::span<const std::span<const std::byte>>;
+
+Status write_all(const std::string& path, int descriptor, Pieces pieces) {
+  for (const auto piece : pieces) YOLOCU_RETURN_IF_ERROR(write_all(path, descriptor, piece));
+  return {};
+}
+
 // Writes into what is already there: a device, a pipe.
-Status write_directly(const std::string& path, std::span<const std::byte> bytes) {
+Status write_directly(const std::string& path, Pieces pieces) {
   Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!file.ok()) return system_error(path, errno);
-  YOLOCU_RETURN_IF_ERROR(write_all(path, file.get(), bytes));
+  YOLOCU_RETURN_IF_ERROR(write_all(path, file.get(), pieces));
   const int error = file.close_now();
   return error == 0 ? Status() : system_error(path, error);
 }
@@ -132,14 +139,13 @@ Result<std::string> create_beside(const std::string& target, mode_t mode) {
 }
 
 // `existing`: permissions of the file that is replaced, which the new one takes over.
-Status replace_file(const std::string& target, std::optional<mode_t> existing,
-                    std::span<const std::byte> bytes) {
+Status replace_file(const std::string& target, std::optional<mode_t> existing, Pieces pieces) {
   YOLOCU_ASSIGN_OR_RETURN(std::string path, create_beside(target, existing.value_or(0666)));
   TemporaryFile temporary(std::move(path));
   Descriptor file(::open(temporary.path().c_str(), O_WRONLY | O_CLOEXEC));
   if (!file.ok()) return system_error(target, errno);
   if (existing && ::fchmod(file.get(), *existing) != 0) return system_error(target, errno);
-  YOLOCU_RETURN_IF_ERROR(write_all(target, file.get(), bytes));
+  YOLOCU_RETURN_IF_ERROR(write_all(target, file.get(), pieces));
   if (const int error = file.close_now(); error != 0) return system_error(target, error);
   if (::rename(temporary.path().c_str(), target.c_str()) != 0) return system_error(target, errno);
   temporary.release();
@@ -172,16 +178,20 @@ Result<MappedFile> map_file(const std::string& path) {
 }
 
 Status write_file(const std::string& path, std::span<const std::byte> bytes) {
+  return write_pieces(path, std::span(&bytes, 1));
+}
+
+Status write_pieces(const std::string& path, Pieces pieces) {
   struct stat info {};
   const bool exists = ::stat(path.c_str(), &info) == 0;
   if (!exists && errno != ENOENT) return system_error(path, errno);
-  if (exists && !S_ISREG(info.st_mode)) return write_directly(path, bytes);
+  if (exists && !S_ISREG(info.st_mode)) return write_directly(path, pieces);
   if (path.empty() || path.back() == '/') return system_error(path, ENOENT);
   YOLOCU_ASSIGN_OR_RETURN(const std::string target, follow_links(path));
-  if (!exists) return replace_file(target, std::nullopt, bytes);
+  if (!exists) return replace_file(target, std::nullopt, pieces);
   // A rename would get past a write protection that is meant for everyone.
   if (::access(target.c_str(), W_OK) != 0) return system_error(path, errno);
-  return replace_file(target, info.st_mode & 0777, bytes);
+  return replace_file(target, info.st_mode & 0777, pieces);
 }
 
 }  // namespace yolocu

@@ -32,4 +32,7 @@ Result<MappedFile> map_file(const std::string& path);
 // directly, never replaced; a symbolic link is followed. Removes the temporary file on failure.
 Status write_file(const std::string& path, std::span<const std::byte> bytes);
 
+// write_file of pieces, one after the other: what is large need not be copied together first.
+Status write_pieces(const std::string& path, std::span<const std::span<const std::byte>> pieces);
+
 }  // namespace yolocu

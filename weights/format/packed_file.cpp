@@ -35,6 +35,7 @@ std::span<const std::byte> text_bytes(std::string_view text) {
 }
 
 uint32_t add_crc(uint32_t crc, std::span<const std::byte> bytes) {
+  if (bytes.empty()) return crc;  // zlib takes no address for the wish to begin anew
   return static_cast<uint32_t>(
       crc32_z(crc, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
@@ -208,6 +209,26 @@ std::vector<SafetensorsEntry> entries_of(const Model& model) {
   return entries;
 }
 
+// The packed file of `model`, whose tensors the pieces point into.
+Result<SafetensorsPieces> lay_out_packed(const Model& model) {
+  YOLOCU_RETURN_IF_ERROR(validate_model(model));
+  YOLOCU_ASSIGN_OR_RETURN(const auto shapes, infer_shapes(model.spec.graph));
+  YOLOCU_ASSIGN_OR_RETURN(std::string document, model_document(model.spec, shapes));
+  const std::array<std::pair<std::string, std::string>, 3> metadata{{
+      {std::string(kVersionKey), std::to_string(kPackedFormatVersion)},
+      {std::string(kChecksumKey), "crc32:" + std::string(kZeroDigits)},
+      {std::string(kModelKey), std::move(document)},
+  }};
+  YOLOCU_ASSIGN_OR_RETURN(SafetensorsPieces pieces,
+                          lay_out_safetensors(metadata, entries_of(model)));
+  YOLOCU_ASSIGN_OR_RETURN(const StoredChecksum stored, find_checksum(pieces.header));
+  uint32_t crc = file_crc(pieces.header, stored.position);
+  for (const auto piece : pieces.data) crc = add_crc(crc, piece);
+  const std::string digits = hex_digits(crc);
+  std::memcpy(pieces.header.data() + stored.position, digits.data(), digits.size());
+  return pieces;
+}
+
 }  // namespace
 
 bool looks_like_packed_file(std::span<const std::byte> bytes) {
@@ -236,25 +257,16 @@ Result<std::shared_ptr<const Model>> open_packed_bytes(std::span<const std::byte
 }
 
 Result<std::vector<std::byte>> serialize_packed(const Model& model) {
-  YOLOCU_RETURN_IF_ERROR(validate_model(model));
-  YOLOCU_ASSIGN_OR_RETURN(const auto shapes, infer_shapes(model.spec.graph));
-  YOLOCU_ASSIGN_OR_RETURN(std::string document, model_document(model.spec, shapes));
-  const std::array<std::pair<std::string, std::string>, 3> metadata{{
-      {std::string(kVersionKey), std::to_string(kPackedFormatVersion)},
-      {std::string(kChecksumKey), "crc32:" + std::string(kZeroDigits)},
-      {std::string(kModelKey), std::move(document)},
-  }};
-  YOLOCU_ASSIGN_OR_RETURN(auto bytes, serialize_safetensors(metadata, entries_of(model)));
-  YOLOCU_ASSIGN_OR_RETURN(const StoredChecksum stored, find_checksum(bytes));
-  const std::string digits = hex_digits(file_crc(bytes, stored.position));
-  std::memcpy(bytes.data() + stored.position, digits.data(), digits.size());
-  return bytes;
+  YOLOCU_ASSIGN_OR_RETURN(const SafetensorsPieces pieces, lay_out_packed(model));
+  return join_pieces(pieces);
 }
 
 Status write_packed_file(const Model& model, const std::string& path) {
-  const auto bytes = serialize_packed(model);
-  if (!bytes.ok()) return bytes.status().with_context(path);
-  return write_file(path, *bytes);
+  const auto pieces = lay_out_packed(model);
+  if (!pieces.ok()) return pieces.status().with_context(path);
+  std::vector<std::span<const std::byte>> all = {pieces->header};
+  all.insert(all.end(), pieces->data.begin(), pieces->data.end());
+  return write_pieces(path, all);
 }
 
 }  // namespace yolocu

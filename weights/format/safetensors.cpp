@@ -1,6 +1,7 @@
 #include "weights/format/safetensors.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -227,31 +228,43 @@ bool is_padding_name(std::string_view name) {
          name.find_first_not_of("0123456789", kPrefix.size()) == std::string_view::npos;
 }
 
-Result<std::vector<std::byte>> serialize_safetensors(
+Result<SafetensorsPieces> lay_out_safetensors(
     std::span<const std::pair<std::string, std::string>> metadata,
     std::span<const SafetensorsEntry> entries) {
   std::set<std::string_view> names;
   for (const SafetensorsEntry& entry : entries) {
     YOLOCU_RETURN_IF_ERROR(check_entry(entry, names));
   }
-  const std::vector<std::byte> zeros(static_cast<size_t>(kTensorAlignment));
-  const std::vector<SafetensorsEntry> padded = with_padding(entries, zeros);
+  static constexpr std::array<std::byte, static_cast<size_t>(kTensorAlignment)> kZeros{};
+  const std::vector<SafetensorsEntry> padded = with_padding(entries, kZeros);
   YOLOCU_ASSIGN_OR_RETURN(const std::string text, header_json(metadata, padded));
   if (static_cast<int64_t>(text.size()) > kMaxSafetensorsHeaderBytes) {
     return resource_exhausted(str_cat("header of ", text.size(), " bytes, at most ",
                                       kMaxSafetensorsHeaderBytes, " are allowed"));
   }
-  size_t total = kPrefixBytes + text.size();
-  for (const SafetensorsEntry& entry : padded) total += entry.data.size();
+  SafetensorsPieces pieces;
+  append_u64(pieces.header, text.size());
+  const auto header = std::as_bytes(std::span(text));
+  pieces.header.insert(pieces.header.end(), header.begin(), header.end());
+  for (const SafetensorsEntry& entry : padded) pieces.data.push_back(entry.data);
+  return pieces;
+}
+
+std::vector<std::byte> join_pieces(const SafetensorsPieces& pieces) {
+  size_t total = pieces.header.size();
+  for (const auto piece : pieces.data) total += piece.size();
   std::vector<std::byte> bytes;
   bytes.reserve(total);
-  append_u64(bytes, text.size());
-  const auto header = std::as_bytes(std::span(text));
-  bytes.insert(bytes.end(), header.begin(), header.end());
-  for (const SafetensorsEntry& entry : padded) {
-    bytes.insert(bytes.end(), entry.data.begin(), entry.data.end());
-  }
+  bytes.insert(bytes.end(), pieces.header.begin(), pieces.header.end());
+  for (const auto piece : pieces.data) bytes.insert(bytes.end(), piece.begin(), piece.end());
   return bytes;
+}
+
+Result<std::vector<std::byte>> serialize_safetensors(
+    std::span<const std::pair<std::string, std::string>> metadata,
+    std::span<const SafetensorsEntry> entries) {
+  YOLOCU_ASSIGN_OR_RETURN(const SafetensorsPieces pieces, lay_out_safetensors(metadata, entries));
+  return join_pieces(pieces);
 }
 
 }  // namespace yolocu

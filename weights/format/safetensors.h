@@ -76,12 +76,25 @@ struct SafetensorsEntry {
   std::span<const std::byte> data;
 };
 
-// The bytes of a file with `metadata` and `entries` in their order, each tensor's data at a
+// A file to write: its length prefix and header, then data that belongs to the entries, with
+// padding between.
+struct SafetensorsPieces {
+  std::vector<std::byte> header;
+  std::vector<std::span<const std::byte>> data;
+};
+
+// A file with `metadata` and `entries` in their order, each tensor's data at a
 // multiple of kTensorAlignment in the file: the header is padded with spaces, gaps are tensors
 // "pad.N". kInvalidArgument: a name twice, a reserved one or not UTF-8, data that does not fit its
 // shape.
+Result<SafetensorsPieces> lay_out_safetensors(
+    std::span<const std::pair<std::string, std::string>> metadata,
+    std::span<const SafetensorsEntry> entries);
+
+// The same as one piece.
 Result<std::vector<std::byte>> serialize_safetensors(
     std::span<const std::pair<std::string, std::string>> metadata,
     std::span<const SafetensorsEntry> entries);
+std::vector<std::byte> join_pieces(const SafetensorsPieces& pieces);
 
 }  // namespace yolocu

@@ -1,5 +1,5 @@
-// JSON from foreign bytes, for the files of this folder only: bounded, without duplicate keys,
-// every field checked for type, range and presence. nlohmann-json does the lexing.
+// JSON from foreign bytes, for the readers of this folder and of import/: bounded, without duplicate
+// keys, every field checked for type, range and presence. nlohmann-json does the lexing.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,8 @@
 #include "engine/base/str_cat.h"
 #include "weights/format/file_io.h"
 #include "weights/format/packed_file.h"
-#include "weights/format/safetensors.h"
+#include "weights/import/arch/from_state_dict.h"
+#include "weights/import/arch/state_dict.h"
 #include "weights/import/lowering.h"
 #include "weights/import/module_tree.h"
 
@@ -44,6 +45,11 @@ std::string_view dialect_name(Dialect dialect) {
   return "?";
 }
 
+std::string describe_origin(const Checkpoint& checkpoint) {
+  const bool has_modules = checkpoint.origin == ModuleOrigin::kPickled;
+  return str_cat(dialect_name(checkpoint.dialect), has_modules ? "" : " state dictionary");
+}
+
 // One name a class: the checkpoint's, and "class N" where it has none.
 std::vector<std::string> complete_names(std::vector<std::string> names, int64_t classes) {
   names.resize(static_cast<size_t>(classes));
@@ -53,33 +59,40 @@ std::vector<std::string> complete_names(std::vector<std::string> names, int64_t 
   return names;
 }
 
+// A safetensors file begins with the length of its header, which is JSON.
+bool looks_like_safetensors(std::span<const std::byte> bytes) {
+  return bytes.size() > 8 && bytes[8] == std::byte{'{'};
+}
+
+Result<Checkpoint> read_checkpoint(std::span<const std::byte> bytes,
+                                   const std::string& architecture) {
+  if (!looks_like_safetensors(bytes)) return read_torch_checkpoint(bytes, architecture);
+  YOLOCU_ASSIGN_OR_RETURN(const StateDict dict, read_safetensors_state_dict(bytes));
+  return checkpoint_from_state_dict(dict, architecture);
+}
+
 Result<ConvertedModel> convert_bytes(std::span<const std::byte> bytes,
                                      const ConvertOptions& options) {
   if (options.weight_dtype != DType::kF16 && options.weight_dtype != DType::kF32) {
     return invalid_argument("weights are stored as fp16 or fp32");
   }
   if (looks_like_packed_file(bytes)) return invalid_argument("this is a packed model already");
-  if (parse_safetensors(bytes).ok()) {
-    return unsupported(
-        "a safetensors file holds tensors without the modules that say how they are "
-        "connected; convert the .pt file that the training code wrote");
-  }
-  YOLOCU_ASSIGN_OR_RETURN(Checkpoint checkpoint, read_torch_checkpoint(bytes));
-  if (checkpoint.dialect != Dialect::kYolov9) {
-    return unsupported(str_cat("a checkpoint of the ", dialect_name(checkpoint.dialect),
-                               " dialect; supported is WongKinYiu/yolov9"));
-  }
+  YOLOCU_ASSIGN_OR_RETURN(Checkpoint checkpoint, read_checkpoint(bytes, options.architecture));
   Lowering lowering;
+  lowering.builder = GraphBuilder(options.weight_dtype);
+  lowering.branch = options.branch;
   YOLOCU_RETURN_IF_ERROR(lower_model(lowering, checkpoint.model));
   ConvertedModel converted;
-  converted.report.dialect = dialect_name(checkpoint.dialect);
+  converted.report.dialect = describe_origin(checkpoint);
   converted.report.folded_batch_norms = lowering.counts.folded_batch_norms;
   converted.report.fused_rep_convs = lowering.counts.fused_rep_convs;
+  converted.report.folded_implicit = lowering.counts.folded_implicit;
+  converted.report.head = lowering.head;
   converted.report.dropped_nodes = lowering.builder.drop_unreachable();
-  YOLOCU_ASSIGN_OR_RETURN(converted.model,
-                          std::move(lowering.builder).finish(options.weight_dtype));
+  YOLOCU_ASSIGN_OR_RETURN(converted.model, std::move(lowering.builder).finish());
   ModelSpec& spec = converted.model.spec;
   spec.architecture = checkpoint.architecture.empty() ? "custom" : checkpoint.architecture;
+  if (options.branch == HeadBranch::kAuxiliary) spec.architecture += " (auxiliary head)";
   spec.class_names = complete_names(std::move(checkpoint.class_names), class_count(spec));
   spec.input_size = options.input_size;
   YOLOCU_ASSIGN_OR_RETURN(spec.source_sha256, sha256(bytes));

@@ -1,57 +1,85 @@
 #include "weights/import/graph_builder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <span>
 #include <utility>
 
-#include "engine/base/checked.h"
 #include "engine/base/half.h"
 #include "engine/base/str_cat.h"
 
 namespace yolocu {
 namespace {
 
-constexpr int64_t kAlignment = 64;
+constexpr size_t kAlignment = 64;
 // Three times the largest official model. A checkpoint of 10 MB can name one tensor in 20,000
 // modules, each of which becomes weights of its own.
 constexpr int64_t kMaxWeightElements = int64_t{1} << 29;
 
-// [K,C,R,S] -> [K,R,S,C]
-std::vector<float> to_ohwi(const FoldedConv& conv) {
+// out [K,R,S,C] = convert(weight [K,C,R,S])
+template <typename Stored, typename Convert>
+void to_ohwi(Stored* out, const FoldedConv& conv, Convert convert) {
   const auto channels = static_cast<size_t>(conv.group_in_channels);
   const auto window = static_cast<size_t>(conv.kernel * conv.kernel);
-  std::vector<float> ohwi(conv.weight.size());
+  const float* weight = conv.weight.data();
   for (size_t k = 0; k < static_cast<size_t>(conv.out_channels); ++k) {
-    for (size_t c = 0; c < channels; ++c) {
-      for (size_t i = 0; i < window; ++i) {
-        ohwi[(k * window + i) * channels + c] = conv.weight[(k * channels + c) * window + i];
-      }
+    for (size_t i = 0; i < window; ++i) {
+      for (size_t c = 0; c < channels; ++c) *out++ = convert(weight[c * window + i]);
     }
+    weight += channels * window;
   }
-  return ohwi;
 }
 
-// Writes `values` as `dtype`; false if one of them has no finite value there.
-bool store(std::byte* out, std::span<const float> values, DType dtype) {
-  bool finite = true;
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (dtype == DType::kF16) {
-      const uint16_t half = float_to_half(values[i]);
-      finite = finite && std::isfinite(half_to_float(half));
-      std::memcpy(out + 2 * i, &half, 2);
-    } else {
-      finite = finite && std::isfinite(values[i]);
-      std::memcpy(out + 4 * i, &values[i], 4);
-    }
-  }
-  return finite;
+bool is_finite(std::span<const float> values) {
+  return std::ranges::all_of(values, [](float v) { return std::isfinite(v); });
+}
+
+bool is_finite(std::span<const uint16_t> halves) {
+  return std::ranges::none_of(halves, [](uint16_t h) { return (h & 0x7C00u) == 0x7C00u; });
 }
 
 }  // namespace
 
-GraphBuilder::GraphBuilder() {
+void GraphBuilder::Discard::operator()(std::byte* bytes) const {
+  ::operator delete (bytes, std::align_val_t{kAlignment});
+}
+
+// Uninitialised.
+GraphBuilder::StoredTensor GraphBuilder::make_tensor(DType dtype, std::vector<int64_t> shape,
+                                                     size_t elements) {
+  const size_t size = elements * static_cast<size_t>(size_bytes(dtype));
+  StoredTensor tensor;
+  tensor.bytes.reset(static_cast<std::byte*>(::operator new (size, std::align_val_t{kAlignment})));
+  tensor.view = {dtype, std::move(shape), {tensor.bytes.get(), size}};
+  return tensor;
+}
+
+GraphBuilder::StoredTensor GraphBuilder::store_weight(const FoldedConv& conv, DType dtype,
+                                                      std::vector<int64_t> shape) {
+  const size_t elements = conv.weight.size();
+  StoredTensor tensor = make_tensor(dtype, std::move(shape), elements);
+  if (dtype == DType::kF16) {
+    auto* out = reinterpret_cast<uint16_t*>(tensor.bytes.get());
+    to_ohwi(out, conv, float_to_half);
+    tensor.is_finite = is_finite(std::span<const uint16_t>(out, elements));
+  } else {
+    to_ohwi(reinterpret_cast<float*>(tensor.bytes.get()), conv, [](float v) { return v; });
+    tensor.is_finite = is_finite(conv.weight);
+  }
+  return tensor;
+}
+
+GraphBuilder::StoredTensor GraphBuilder::store_bias(const FoldedConv& conv) {
+  StoredTensor tensor = make_tensor(DType::kF32, {conv.out_channels}, conv.bias.size());
+  std::memcpy(tensor.bytes.get(), conv.bias.data(), conv.bias.size() * sizeof(float));
+  tensor.is_finite = is_finite(conv.bias);
+  return tensor;
+}
+
+GraphBuilder::GraphBuilder(DType weight_dtype) : weight_dtype_(weight_dtype) {
   graph_.nodes.push_back({"input", {}, InputOp{}});
   shapes_.push_back({.kind = ValueShape::Kind::kFeatureMap, .channels = 3, .extent = {}});
 }
@@ -90,8 +118,9 @@ Result<int> GraphBuilder::add_conv(const std::string& name, int input, const Fol
             .weight = name + ".weight",
             .bias = name + ".bias"};
   if (tensors_.contains(op.weight)) return corrupt(str_cat(name, ": used twice"));
-  tensors_[op.weight] = {conv_weight_shape(op, shape(input).channels), to_ohwi(conv), DType::kF32};
-  tensors_[op.bias] = {{conv.out_channels}, conv.bias, DType::kF32};
+  tensors_[op.weight] =
+      store_weight(conv, weight_dtype_, conv_weight_shape(op, shape(input).channels));
+  tensors_[op.bias] = store_bias(conv);
   return add(name, {input}, std::move(op));
 }
 
@@ -125,34 +154,21 @@ int64_t GraphBuilder::drop_unreachable() {
   return static_cast<int64_t>(count - graph_.nodes.size());
 }
 
-Result<Model> GraphBuilder::finish(DType weight_dtype) && {
-  int64_t total = 0;
-  for (auto& [name, tensor] : tensors_) {
-    tensor.dtype = tensor.shape.size() == 4 ? weight_dtype : DType::kF32;
-    total +=
-        round_up(static_cast<int64_t>(tensor.values.size()) * size_bytes(tensor.dtype), kAlignment);
-  }
-  // One buffer for all tensors, aligned by hand: new[] promises 16 bytes only.
-  auto buffer = std::make_shared<std::vector<std::byte>>(static_cast<size_t>(total + kAlignment));
-  void* base = buffer->data();
-  size_t space = buffer->size();
-  auto* at = static_cast<std::byte*>(
-      std::align(static_cast<size_t>(kAlignment), static_cast<size_t>(total), base, space));
-
+Result<Model> GraphBuilder::finish() && {
   Model model;
-  for (const auto& [name, tensor] : tensors_) {
-    const auto bytes = static_cast<int64_t>(tensor.values.size()) * size_bytes(tensor.dtype);
-    if (!store(at, tensor.values, tensor.dtype)) {
-      return unsupported(str_cat("tensor '", name, "' has values that ", dtype_name(tensor.dtype),
+  auto buffers = std::make_shared<std::vector<Buffer>>();
+  for (auto& [name, tensor] : tensors_) {
+    if (!tensor.is_finite) {
+      const DType dtype = tensor.view.dtype;
+      return unsupported(str_cat("tensor '", name, "' has values that ", dtype_name(dtype),
                                  " cannot hold: NaN, infinity or beyond its range",
-                                 tensor.dtype == DType::kF16 ? "; try --dtype fp32" : ""));
+                                 dtype == DType::kF16 ? "; try --dtype fp32" : ""));
     }
-    model.tensors[name] = {tensor.dtype, tensor.shape,
-                           std::span<const std::byte>(at, static_cast<size_t>(bytes))};
-    at += round_up(bytes, kAlignment);
+    model.tensors[name] = std::move(tensor.view);
+    buffers->push_back(std::move(tensor.bytes));
   }
   model.spec.graph = std::move(graph_);
-  model.storage = std::move(buffer);
+  model.storage = std::move(buffers);
   return model;
 }
 

@@ -1,8 +1,11 @@
-// Builds the graph and its fp32 weights, node by node, with every shape checked as it is added.
+// Builds the graph and its weights, node by node, with every shape checked as it is added. Weights
+// are stored as the model will have them at once: a second copy in fp32 would not fit the memory
+// that a conversion may take.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,7 +18,8 @@ namespace yolocu {
 
 class GraphBuilder {
  public:
-  GraphBuilder();  // node 0: the picture
+  // Node 0 is the picture. `weight_dtype`, kF16 or kF32, is that of the weights; biases are fp32.
+  explicit GraphBuilder(DType weight_dtype = DType::kF32);
 
   int input() const { return 0; }
   const ValueShape& shape(int value) const { return shapes_[static_cast<size_t>(value)]; }
@@ -31,19 +35,27 @@ class GraphBuilder {
   // Removes all nodes that the last one does not need; how many. Call once, at the end.
   int64_t drop_unreachable();
 
-  // The graph, and a model of it whose weights are stored as `weight_dtype` (kF16 or kF32) and
-  // biases as fp32. kUnsupported if a weight is not finite or overflows fp16 (names the tensor).
-  Result<Model> finish(DType weight_dtype) &&;
+  // The model. kUnsupported if a weight is not finite or overflows fp16 (names the tensor).
+  Result<Model> finish() &&;
 
  private:
-  struct HostTensor {
-    std::vector<int64_t> shape;
-    std::vector<float> values;
-    DType dtype = DType::kF32;
+  struct Discard {
+    void operator()(std::byte* bytes) const;
   };
+  using Buffer = std::unique_ptr<std::byte, Discard>;  // aligned to 64 bytes
+  struct StoredTensor {
+    TensorView view;
+    Buffer bytes;
+    bool is_finite = true;
+  };
+  static StoredTensor make_tensor(DType dtype, std::vector<int64_t> shape, size_t elements);
+  static StoredTensor store_weight(const FoldedConv& conv, DType dtype, std::vector<int64_t> shape);
+  static StoredTensor store_bias(const FoldedConv& conv);
+
+  DType weight_dtype_;
   Graph graph_;
   std::vector<ValueShape> shapes_;
-  std::map<std::string, HostTensor> tensors_;
+  std::map<std::string, StoredTensor> tensors_;
   int64_t weight_elements_ = 0;
 };
 

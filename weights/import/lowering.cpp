@@ -32,6 +32,7 @@ Result<const Module*> require_child(const Module& module, std::string_view name)
 Result<Values> Lowering::lower(const Module& module, const Sources& inputs) {
   LoweringRule rule = find_torch_rule(module.type_name());
   if (rule == nullptr) rule = find_block_rule(module.type_name());
+  if (rule == nullptr) rule = find_yolov7_rule(module.type_name());
   if (rule == nullptr) rule = find_head_rule(module.type_name());
   if (rule == nullptr) {
     return unsupported(str_cat("layer ", module.path, ": unknown module '", module.type, "'"));

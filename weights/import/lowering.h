@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "weights/import/graph_builder.h"
+#include "weights/import/head_branch.h"
 #include "weights/import/module_tree.h"
 #include "yolocu/status.h"
 
@@ -22,12 +23,15 @@ using Sources = std::vector<Values>;
 struct LoweringCounts {
   int64_t folded_batch_norms = 0;
   int64_t fused_rep_convs = 0;
+  int64_t folded_implicit = 0;  // levels of a YOLOv7 head
 };
 
 // The state of one lowering, handed to every module's rule.
 struct Lowering {
   GraphBuilder builder;
   LoweringCounts counts;
+  HeadBranch branch = HeadBranch::kMain;  // which predictions of the head
+  std::string head;                       // where they came from: "DualDDetect (cv4, cv5)"
 
   // Lowers any known module; kUnsupported names an unknown one and its layer.
   Result<Values> lower(const Module& module, const Sources& inputs);
@@ -51,13 +55,27 @@ struct NamedRule {
 };
 
 // The rule for a class name such as "RepNCSPELAN4", or nullptr: modules of torch.nn
-// (lowering_torch.cpp), building blocks (lowering_modules.cpp), heads (lowering_heads.cpp).
+// (lowering_torch.cpp), building blocks (lowering_modules.cpp), those that only YOLOv7 has
+// (lowering_yolov7.cpp), heads with DFL or with anchors (lowering_heads.cpp).
 LoweringRule find_torch_rule(std::string_view type_name);
 LoweringRule find_block_rule(std::string_view type_name);
+LoweringRule find_yolov7_rule(std::string_view type_name);
 LoweringRule find_head_rule(std::string_view type_name);
+
+// A head with anchors: its convolutions, then DecodeAnchorOp (lowering_anchor_heads.cpp).
+Result<Values> lower_anchor_head(Lowering& lowering, const Module& head, const Sources& inputs);
+// The stride of each level is known from the shapes; a head's own tensor 'stride' must agree.
+Status check_strides(const Module& head, const std::vector<float>& strides);
 
 // The rule of that name among `rules`, or nullptr.
 LoweringRule find_rule(std::span<const NamedRule> rules, std::string_view type_name);
+
+// The children `conv` (torch.nn Conv2d) and, unless already folded, `bn` as one convolution.
+Result<FoldedConv> read_conv_and_norm(Lowering& lowering, const Module& block,
+                                      std::string_view conv, std::string_view bn);
+// Appends `conv` with the activation of the child "act", named after the block.
+Result<Values> add_conv(Lowering& lowering, const Module& block, const FoldedConv& conv,
+                        const Sources& inputs);
 
 // kCorrupt unless there is exactly one source with exactly one value.
 Result<int> only(const Sources& inputs);

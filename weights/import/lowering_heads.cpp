@@ -1,6 +1,6 @@
-// Detection heads of the official YOLOv9 code (models/yolo.py): per level a box branch and a class
-// branch. Training heads carry auxiliary branches first; only the main one is lowered, and what
-// fed the others is dropped later because nothing needs it.
+// Detection heads with DFL, of the official YOLOv9 code (models/yolo.py) and of Ultralytics: per
+// level a box branch and a class branch. Training heads carry auxiliary branches first; one branch
+// is lowered, and what fed the others is dropped later because nothing needs it.
 #include <array>
 #include <utility>
 
@@ -10,19 +10,22 @@
 namespace yolocu {
 namespace {
 
-// A head of `branches` prediction branches: the main one is the last. It reads the last of
-// `branches` equal runs of the sources, through the ModuleLists `box` and `cls`.
+// A head of `branches` prediction branches: the main one is the last, the first is the auxiliary
+// one. Branch b reads the b-th of `branches` equal runs of the sources, through two ModuleLists.
 struct HeadLayout {
   std::string_view type_name;
   size_t branches;
-  std::string_view box, cls;
 };
 
 constexpr std::array kLayouts{
-    HeadLayout{"Detect", 1, "cv2", "cv3"},       HeadLayout{"DDetect", 1, "cv2", "cv3"},
-    HeadLayout{"DualDetect", 2, "cv4", "cv5"},   HeadLayout{"DualDDetect", 2, "cv4", "cv5"},
-    HeadLayout{"TripleDetect", 3, "cv6", "cv7"}, HeadLayout{"TripleDDetect", 3, "cv6", "cv7"},
+    HeadLayout{"Detect", 1},      HeadLayout{"DDetect", 1},      HeadLayout{"DualDetect", 2},
+    HeadLayout{"DualDDetect", 2}, HeadLayout{"TripleDetect", 3}, HeadLayout{"TripleDDetect", 3},
 };
+
+struct BranchLists {
+  std::string_view box, cls;
+};
+constexpr std::array<BranchLists, 3> kLists{{{"cv2", "cv3"}, {"cv4", "cv5"}, {"cv6", "cv7"}}};
 
 const HeadLayout* find_layout(std::string_view type_name) {
   for (const HeadLayout& layout : kLayouts) {
@@ -31,13 +34,11 @@ const HeadLayout* find_layout(std::string_view type_name) {
   return nullptr;
 }
 
-// The stride of each level is known from the shapes; the checkpoint's own must agree.
-Status check_strides(const Module& head, const std::vector<float>& strides) {
-  const ImportedTensor* stored = head.tensor("stride");
-  if (stored != nullptr && stored->values != strides) {
-    return corrupt("tensor 'stride' does not match the strides of the layers it reads");
-  }
-  return {};
+// The number of the branch to lower.
+Result<size_t> choose_branch(const HeadLayout& layout, HeadBranch which) {
+  if (which == HeadBranch::kMain) return layout.branches - 1;
+  if (layout.branches > 1) return size_t{0};
+  return unsupported("this head has no auxiliary branch");
 }
 
 Result<DecodeDflOp> read_decode(const Module& head) {
@@ -50,8 +51,9 @@ Result<DecodeDflOp> read_decode(const Module& head) {
 Result<Values> lower_branch(Lowering& lowering, const Module& head, const HeadLayout& layout,
                             const Sources& inputs) {
   YOLOCU_ASSIGN_OR_RETURN(DecodeDflOp decode, read_decode(head));
-  YOLOCU_ASSIGN_OR_RETURN(const Module* box, require_child(head, layout.box));
-  YOLOCU_ASSIGN_OR_RETURN(const Module* cls, require_child(head, layout.cls));
+  YOLOCU_ASSIGN_OR_RETURN(const size_t branch, choose_branch(layout, lowering.branch));
+  YOLOCU_ASSIGN_OR_RETURN(const Module* box, require_child(head, kLists[branch].box));
+  YOLOCU_ASSIGN_OR_RETURN(const Module* cls, require_child(head, kLists[branch].cls));
   const size_t levels = inputs.size() / layout.branches;
   if (levels == 0 || inputs.size() % layout.branches != 0 || box->children.size() != levels ||
       cls->children.size() != levels) {
@@ -60,7 +62,7 @@ Result<Values> lower_branch(Lowering& lowering, const Module& head, const HeadLa
   }
   Values outputs;
   for (size_t level = 0; level < levels; ++level) {
-    YOLOCU_ASSIGN_OR_RETURN(const int x, only({inputs[inputs.size() - levels + level]}));
+    YOLOCU_ASSIGN_OR_RETURN(const int x, only({inputs[branch * levels + level]}));
     YOLOCU_ASSIGN_OR_RETURN(const int boxes, lowering.lower_one(box->children[level].second, x));
     YOLOCU_ASSIGN_OR_RETURN(const int scores, lowering.lower_one(cls->children[level].second, x));
     outputs.insert(outputs.end(), {boxes, scores});
@@ -69,10 +71,14 @@ Result<Values> lower_branch(Lowering& lowering, const Module& head, const HeadLa
   YOLOCU_RETURN_IF_ERROR(check_strides(head, decode.strides));
   YOLOCU_ASSIGN_OR_RETURN(const int prediction,
                           lowering.builder.add(head.path, outputs, std::move(decode)));
+  lowering.head =
+      str_cat(head.type_name(), " (", kLists[branch].box, ", ", kLists[branch].cls, ")");
   return Values{prediction};
 }
 
+// A Detect of YOLOv7 (deployed files) has one ModuleList "m" and anchors.
 Result<Values> lower_head(Lowering& lowering, const Module& head, const Sources& inputs) {
+  if (head.child("m") != nullptr) return lower_anchor_head(lowering, head, inputs);
   Result<Values> values = lower_branch(lowering, head, *find_layout(head.type_name()), inputs);
   if (values.ok()) return values;
   return values.status().with_context(str_cat("layer ", head.path, " (", head.type_name(), ")"));
@@ -80,7 +86,16 @@ Result<Values> lower_head(Lowering& lowering, const Module& head, const Sources&
 
 }  // namespace
 
+Status check_strides(const Module& head, const std::vector<float>& strides) {
+  const ImportedTensor* stored = head.tensor("stride");
+  if (stored != nullptr && stored->values() != strides) {
+    return corrupt("tensor 'stride' does not match the strides of the layers it reads");
+  }
+  return {};
+}
+
 LoweringRule find_head_rule(std::string_view type_name) {
+  if (type_name == "IDetect" || type_name == "IAuxDetect") return lower_anchor_head;
   return find_layout(type_name) != nullptr ? lower_head : nullptr;
 }
 

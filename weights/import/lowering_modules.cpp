@@ -28,14 +28,16 @@ Result<ActivationChoice> read_activation(const Module& block) {
   return unsupported(str_cat("layer ", act->path, ": unknown activation '", act->type, "'"));
 }
 
-// The children "conv" and, unless already folded, "bn" of a Conv block.
-Result<FoldedConv> read_conv_block(Lowering& lowering, const Module& block) {
-  YOLOCU_ASSIGN_OR_RETURN(const Module* conv2d, require_child(block, "conv"));
-  YOLOCU_ASSIGN_OR_RETURN(FoldedConv conv, read_conv2d(*conv2d));
-  const Module* batch_norm = block.child("bn");
-  if (batch_norm == nullptr) return conv;
+}  // namespace
+
+Result<FoldedConv> read_conv_and_norm(Lowering& lowering, const Module& block,
+                                      std::string_view conv, std::string_view bn) {
+  YOLOCU_ASSIGN_OR_RETURN(const Module* conv2d, require_child(block, conv));
+  YOLOCU_ASSIGN_OR_RETURN(FoldedConv folded, read_conv2d(*conv2d));
+  const Module* batch_norm = block.child(bn);
+  if (batch_norm == nullptr) return folded;
   ++lowering.counts.folded_batch_norms;
-  return fold_batch_norm(std::move(conv), *batch_norm);
+  return fold_batch_norm(std::move(folded), *batch_norm);
 }
 
 Result<Values> add_conv(Lowering& lowering, const Module& block, const FoldedConv& conv,
@@ -45,6 +47,12 @@ Result<Values> add_conv(Lowering& lowering, const Module& block, const FoldedCon
   YOLOCU_ASSIGN_OR_RETURN(const int value, lowering.builder.add_conv(block.path, input, conv,
                                                                      act.kind, act.negative_slope));
   return Values{value};
+}
+
+namespace {
+
+Result<FoldedConv> read_conv_block(Lowering& lowering, const Module& block) {
+  return read_conv_and_norm(lowering, block, "conv", "bn");
 }
 
 // y = act(bn(conv(x)))
@@ -129,7 +137,8 @@ Result<Values> lower_spp_elan(Lowering& lowering, const Module& block, const Sou
   return Values{y};
 }
 
-// p = cv4(cv3(cv1(x))); y = cv7(concat(cv6(cv5(concat(p, m_i(p)...))), cv2(x))): pools in parallel
+// p = cv4(cv3(cv1(x))); y = cv7(concat(cv6(cv5(concat(p, m_i(p)...))), cv2(x))): pools in parallel,
+// or, if `chained`, each on what the one before has made.
 Result<Values> lower_sppcspc(Lowering& lowering, const Module& block, const Sources& inputs) {
   YOLOCU_ASSIGN_OR_RETURN(const int x, only(inputs));
   YOLOCU_ASSIGN_OR_RETURN(const Module* pools, require_child(block, "m"));
@@ -137,9 +146,11 @@ Result<Values> lower_sppcspc(Lowering& lowering, const Module& block, const Sour
   for (const char* stage : {"cv1", "cv3", "cv4"}) {
     YOLOCU_ASSIGN_OR_RETURN(hidden, lowering.lower_child(block, stage, hidden));
   }
+  const bool chained = block.integer("chained").value_or(0) != 0;
   Values pooled{hidden};
   for (const auto& [name, pool] : pools->children) {
-    YOLOCU_ASSIGN_OR_RETURN(const int value, lowering.lower_one(pool, hidden));
+    YOLOCU_ASSIGN_OR_RETURN(const int value,
+                            lowering.lower_one(pool, chained ? pooled.back() : hidden));
     pooled.push_back(value);
   }
   YOLOCU_ASSIGN_OR_RETURN(hidden, lowering.concat(block.path + ".pools", pooled));
@@ -244,14 +255,24 @@ Result<Values> lower_cb_fuse(Lowering& lowering, const Module& block, const Sour
 }
 
 constexpr std::array kRules{
-    NamedRule{"AConv", lower_aconv},       NamedRule{"ADown", lower_adown},
-    NamedRule{"CBFuse", lower_cb_fuse},    NamedRule{"CBLinear", lower_cb_linear},
-    NamedRule{"Concat", lower_concat},     NamedRule{"Conv", lower_conv},
-    NamedRule{"Conv2d", lower_conv2d},     NamedRule{"DWConv", lower_conv},
-    NamedRule{"ELAN1", lower_elan},        NamedRule{"MP", lower_wrapped_pool},
-    NamedRule{"RepConvN", lower_rep_conv}, NamedRule{"RepNBottleneck", lower_bottleneck},
-    NamedRule{"RepNCSP", lower_csp},       NamedRule{"RepNCSPELAN4", lower_elan},
-    NamedRule{"SP", lower_wrapped_pool},   NamedRule{"SPPCSPC", lower_sppcspc},
+    NamedRule{"AConv", lower_aconv},
+    NamedRule{"ADown", lower_adown},
+    NamedRule{"CBFuse", lower_cb_fuse},
+    NamedRule{"CBLinear", lower_cb_linear},
+    NamedRule{"Concat", lower_concat},
+    NamedRule{"Conv", lower_conv},
+    NamedRule{"Conv2d", lower_conv2d},
+    NamedRule{"DWConv", lower_conv},
+    NamedRule{"ELAN1", lower_elan},
+    NamedRule{"MP", lower_wrapped_pool},
+    NamedRule{"RepBottleneck", lower_bottleneck},  // Ultralytics
+    NamedRule{"RepCSP", lower_csp},                // Ultralytics
+    NamedRule{"RepConvN", lower_rep_conv},
+    NamedRule{"RepNBottleneck", lower_bottleneck},
+    NamedRule{"RepNCSP", lower_csp},
+    NamedRule{"RepNCSPELAN4", lower_elan},
+    NamedRule{"SP", lower_wrapped_pool},
+    NamedRule{"SPPCSPC", lower_sppcspc},
     NamedRule{"SPPELAN", lower_spp_elan},
 };
 

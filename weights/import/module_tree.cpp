@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "weights/import/tensor_gather.h"
+
 namespace yolocu {
 namespace {
 
@@ -19,6 +21,24 @@ const T* find_attribute(const Module& module, std::string_view name) {
 }
 
 }  // namespace
+
+std::vector<float> ImportedTensor::values() const {
+  return gather({.offset = offset, .shape = shape, .strides = strides}, source_dtype, storage);
+}
+
+std::shared_ptr<const ImportedTensor> dense_tensor(std::vector<int64_t> shape,
+                                                   std::vector<float> values) {
+  const auto owner = std::make_shared<const std::vector<float>>(std::move(values));
+  std::vector<int64_t> strides(shape.size(), 1);
+  for (size_t d = shape.size(); d-- > 1;) strides[d - 1] = strides[d] * shape[d];
+  return std::make_shared<const ImportedTensor>(
+      ImportedTensor{.shape = std::move(shape),
+                     .strides = std::move(strides),
+                     .offset = 0,
+                     .source_dtype = DType::kF32,
+                     .storage = std::as_bytes(std::span(*owner)),
+                     .owner = owner});
+}
 
 std::string_view Module::type_name() const {
   const std::string_view whole = type;

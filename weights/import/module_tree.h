@@ -1,4 +1,4 @@
-// A checkpoint as a tree of modules with plain attributes and fp32 tensors: what every reader
+// A checkpoint as a tree of modules with plain attributes and tensors: what every reader
 // produces and what lowering consumes, whatever the file's dialect.
 #pragma once
 
@@ -19,12 +19,23 @@
 
 namespace yolocu {
 
-// A tensor of a checkpoint: strides and offset resolved, f16/bf16/f64/integers widened to fp32.
+// A tensor of a checkpoint as it lies there: a strided view into a storage, checked. Nothing is
+// widened or copied before it is asked for, since a checkpoint in fp32 is twice its own size.
 struct ImportedTensor {
   std::vector<int64_t> shape;
-  std::vector<float> values;  // dense, row-major
+  std::vector<int64_t> strides;  // in elements, as the offset
+  int64_t offset = 0;
   DType source_dtype = DType::kF32;
+  std::span<const std::byte> storage;
+  std::shared_ptr<const void> owner = {};  // of the storage, if it is not the caller's
+
+  // The elements, dense and row-major, widened to fp32.
+  std::vector<float> values() const;
 };
+
+// A dense tensor of its own values.
+std::shared_ptr<const ImportedTensor> dense_tensor(std::vector<int64_t> shape,
+                                                   std::vector<float> values);
 
 // A plain attribute: tuples, lists and torch.Size of numbers are one kind; a bound method that
 // replaces another is its name ("forward" = "forward_fuse"); anything else is left out, and so are
@@ -55,18 +66,26 @@ struct Module {
 
 enum class Dialect : uint8_t { kYolov9, kYolov7, kUltralytics };
 
+// Where the modules were found: in the file, or in the definition of an architecture whose tensors
+// the file has, or whose weights are made up.
+enum class ModuleOrigin : uint8_t { kPickled, kStateDict, kSynthetic };
+
 struct Checkpoint {
   Dialect dialect = Dialect::kYolov9;
+  ModuleOrigin origin = ModuleOrigin::kPickled;
   Module model;                          // the whole detection model; child "model" has the layers
   std::vector<std::string> class_names;  // may be empty
   std::string architecture;              // "gelan-c" if the file says so, else empty
 };
 
-// Reads a .pt file of torch.save's zip form that pickles the model object, `ema` preferred to
-// `model`. Executes nothing the file names. The bytes may be dropped afterwards. Errors: what
-// zip_archive.h, pickle.h, torch_file.h and torch_modules.h refuse; kUnsupported for the legacy
-// form, an unknown model class, or a file without a pickled model (a plain state dictionary: says
-// so); kCorrupt if the class names are not numbered 0..n-1.
-Result<Checkpoint> read_torch_checkpoint(std::span<const std::byte> bytes);
+// Reads a .pt file of torch.save, zip or legacy: one that pickles the model object (`ema` preferred
+// to `model`), or a state dictionary of an architecture that is named (arch/architecture.h) or, if
+// `architecture` is empty, guessed. Executes nothing the file names. The tensors are views of the
+// bytes, which must outlive the checkpoint. Errors: what zip_archive.h, pickle.h, torch_file.h, torch_modules.h and
+// arch/from_state_dict.h refuse; kUnsupported for an unknown model class, or a file with neither
+// modules nor tensors; kInvalidArgument if an architecture is named although the file has modules;
+// kCorrupt if the class names are not numbered 0..n-1.
+Result<Checkpoint> read_torch_checkpoint(std::span<const std::byte> bytes,
+                                         const std::string& architecture = {});
 
 }  // namespace yolocu

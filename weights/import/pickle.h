@@ -63,6 +63,7 @@ class PickleTree {
   PickleRef root() const { return root_; }
   // Bytes of the input consumed, up to and including STOP (legacy files hold several pickles).
   size_t consumed() const { return consumed_; }
+  const std::deque<PickleObject>& objects() const { return objects_; }
 
  private:
   friend class PickleReader;

@@ -20,14 +20,14 @@ Result<int64_t> square(const Module& module, std::string_view name) {
   return values->front();
 }
 
-Result<const ImportedTensor*> vector_of(const Module& module, std::string_view name, int64_t size) {
+Result<std::vector<float>> vector_of(const Module& module, std::string_view name, int64_t size) {
   const ImportedTensor* tensor = module.tensor(name);
   if (tensor == nullptr) return corrupt(str_cat("tensor '", name, "' is missing"));
   if (tensor->shape != std::vector<int64_t>{size}) {
     return corrupt(
         str_cat("tensor '", name, "': expected [", size, "], got ", shape_text(tensor->shape)));
   }
-  return tensor;
+  return tensor->values();
 }
 
 struct Affine {
@@ -35,17 +35,17 @@ struct Affine {
 };
 
 Result<Affine> read_batch_norm(const Module& module, int64_t channels) {
-  YOLOCU_ASSIGN_OR_RETURN(const auto* gamma, vector_of(module, "weight", channels));
-  YOLOCU_ASSIGN_OR_RETURN(const auto* beta, vector_of(module, "bias", channels));
-  YOLOCU_ASSIGN_OR_RETURN(const auto* mean, vector_of(module, "running_mean", channels));
-  YOLOCU_ASSIGN_OR_RETURN(const auto* variance, vector_of(module, "running_var", channels));
+  YOLOCU_ASSIGN_OR_RETURN(const auto gamma, vector_of(module, "weight", channels));
+  YOLOCU_ASSIGN_OR_RETURN(const auto beta, vector_of(module, "bias", channels));
+  YOLOCU_ASSIGN_OR_RETURN(const auto mean, vector_of(module, "running_mean", channels));
+  YOLOCU_ASSIGN_OR_RETURN(const auto variance, vector_of(module, "running_var", channels));
   const auto eps = module.number("eps");
   if (!eps || !(*eps >= 0)) return corrupt("attribute 'eps' is missing or negative");
   Affine affine;
   for (size_t k = 0; k < static_cast<size_t>(channels); ++k) {
-    const double scale = gamma->values[k] / std::sqrt(variance->values[k] + *eps);
+    const double scale = gamma[k] / std::sqrt(variance[k] + *eps);
     affine.scale.push_back(scale);
-    affine.shift.push_back(beta->values[k] - mean->values[k] * scale);
+    affine.shift.push_back(beta[k] - mean[k] * scale);
   }
   return affine;
 }
@@ -85,13 +85,19 @@ Result<FoldedConv> parse_conv2d(const Module& module) {
   if (module.text("padding_mode").value_or("zeros") != "zeros") {
     return unsupported(str_cat("padding_mode '", *module.text("padding_mode"), "'"));
   }
-  conv.weight = weight->values;
+  conv.weight = weight->values();
   conv.bias.assign(static_cast<size_t>(conv.out_channels), 0.0f);
   if (module.tensor("bias") != nullptr) {
-    YOLOCU_ASSIGN_OR_RETURN(const auto* bias, vector_of(module, "bias", conv.out_channels));
-    conv.bias = bias->values;
+    YOLOCU_ASSIGN_OR_RETURN(conv.bias, vector_of(module, "bias", conv.out_channels));
   }
   return conv;
+}
+
+Status check_implicit(const ImportedTensor* tensor, int64_t channels, std::string_view what) {
+  const std::vector<int64_t> expected{1, channels, 1, 1};
+  if (tensor == nullptr || tensor->shape == expected) return {};
+  return corrupt(str_cat("implicit ", what, ": expected ", shape_text(expected), ", got ",
+                         shape_text(tensor->shape)));
 }
 
 }  // namespace
@@ -151,6 +157,29 @@ Result<FoldedConv> identity_as_conv(const Module& batch_norm, int64_t channels, 
     conv.weight[k * group_in + k % group_in] = 1.0f;
   }
   return fold_batch_norm(std::move(conv), batch_norm);
+}
+
+Result<FoldedConv> fold_implicit(FoldedConv conv, const ImportedTensor* add,
+                                 const ImportedTensor* multiply) {
+  if (conv.kernel != 1 || conv.padding != 0 || conv.groups != 1) {
+    return unsupported("implicit knowledge around anything but a plain 1x1 convolution");
+  }
+  YOLOCU_RETURN_IF_ERROR(check_implicit(add, conv.group_in_channels, "addend"));
+  YOLOCU_RETURN_IF_ERROR(check_implicit(multiply, conv.out_channels, "factor"));
+  const auto channels = static_cast<size_t>(conv.group_in_channels);
+  const auto none = [](size_t size, float neutral) { return std::vector<float>(size, neutral); };
+  const auto addend = add == nullptr ? none(channels, 0.0f) : add->values();
+  const auto factor = multiply == nullptr ? none(conv.bias.size(), 1.0f) : multiply->values();
+  for (size_t k = 0; k < conv.bias.size(); ++k) {
+    float* weight = conv.weight.data() + k * channels;
+    double bias = conv.bias[k];
+    for (size_t c = 0; c < channels; ++c) {
+      bias += double{weight[c]} * addend[c];
+      weight[c] *= factor[k];
+    }
+    conv.bias[k] = static_cast<float>(bias * factor[k]);
+  }
+  return conv;
 }
 
 }  // namespace yolocu

@@ -35,4 +35,11 @@ Result<FoldedConv> add_pointwise(FoldedConv dense, const FoldedConv& pointwise);
 Result<FoldedConv> identity_as_conv(const Module& batch_norm, int64_t channels, int64_t groups,
                                     int64_t stride);
 
+// YOLOv7's implicit knowledge around a 1x1 convolution without padding:
+// multiply * conv(x + add) as one convolution, weight *= multiply, bias = (bias + weight add) *
+// multiply. add [1,C,1,1], multiply [1,K,1,1]; either may be nullptr, which is neutral.
+// kUnsupported for other windows, where the padding would not see the addition.
+Result<FoldedConv> fold_implicit(FoldedConv conv, const ImportedTensor* add,
+                                 const ImportedTensor* multiply);
+
 }  // namespace yolocu

@@ -41,16 +41,30 @@ T load(const std::byte* at) {
   return value;
 }
 
+// The same elements with dimensions merged that follow each other without a gap: a dense tensor
+// becomes one row.
+StridedView merged(const StridedView& view) {
+  StridedView result{view.offset, {}, {}};
+  for (size_t d = 0; d < view.shape.size(); ++d) {
+    if (view.shape[d] == 1) continue;  // never stepped over, so its stride may be any number
+    if (!result.shape.empty() && result.strides.back() == view.shape[d] * view.strides[d]) {
+      result.shape.back() *= view.shape[d];
+      result.strides.back() = view.strides[d];
+    } else {
+      result.shape.push_back(view.shape[d]);
+      result.strides.push_back(view.strides[d]);
+    }
+  }
+  return result;
+}
+
 // Calls visit(first element index, count, stride) for each innermost row, in row-major order.
 template <typename Visit>
 void for_each_row(const StridedView& view, Visit visit) {
   if (view.shape.empty()) return visit(view.offset, int64_t{1}, int64_t{0});
   const size_t inner = view.shape.size() - 1;
   std::vector<int64_t> at(inner, 0);
-  std::vector<int64_t> strides = view.strides;
-  for (size_t d = 0; d <= inner; ++d) {
-    if (view.shape[d] == 1) strides[d] = 0;  // never stepped over, so it may be any number
-  }
+  const std::vector<int64_t>& strides = view.strides;
   int64_t row = view.offset;
   while (true) {
     visit(row, view.shape[inner], strides[inner]);
@@ -73,7 +87,7 @@ std::vector<float> gather_as(const StridedView& view, std::span<const std::byte>
   std::vector<float> values(count);
   if (count == 0) return values;
   auto out = values.begin();
-  for_each_row(view, [&](int64_t first, int64_t length, int64_t stride) {
+  for_each_row(merged(view), [&](int64_t first, int64_t length, int64_t stride) {
     const std::byte* at = storage.data() + static_cast<size_t>(first) * sizeof(Stored);
     const size_t step = static_cast<size_t>(stride) * sizeof(Stored);
     for (int64_t i = 0; i < length; ++i) {

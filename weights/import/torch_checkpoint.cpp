@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "engine/base/str_cat.h"
+#include "weights/import/arch/from_state_dict.h"
+#include "weights/import/arch/state_dict.h"
 #include "weights/import/module_tree.h"
 #include "weights/import/pickle.h"
 #include "weights/import/torch_file.h"
@@ -19,35 +21,14 @@ using Kind = PickleObject::Kind;
 constexpr size_t kMaxClasses = 100'000;
 constexpr size_t kMaxNameLength = 1024;
 
-Status no_model(std::string_view found) {
-  return unsupported(
-      str_cat("expected a checkpoint that pickles its model (a dictionary with "
-              "'model' or 'ema', as the training code saves it), found ",
-              found));
-}
-
-bool is_tensor_dict(const PickleObject& object) {
-  return object.kind == Kind::kDict && std::ranges::any_of(object.pairs, [](const auto& pair) {
-           return TorchFile::is_tensor(pair.second);
-         });
-}
-
-constexpr std::string_view kStateDict =
-    "a plain state dictionary: tensors without the modules that say how they are connected";
-
-// `ema` if it is a model, else `model`; or the file's only object.
-Result<PickleRef> choose_model(PickleRef root) {
+// `ema` if it is a model, else `model`; or the file's only object; nullptr if none is a model.
+PickleRef find_model(PickleRef root) {
   if (is_module(root)) return root;
-  if (root->kind != Kind::kDict) return no_model("neither a dictionary nor a model");
+  if (root->kind != Kind::kDict) return nullptr;
   for (const std::string_view key : {"ema", "model"}) {
     if (const PickleRef value = root->find(key); is_module(value)) return value;
   }
-  for (const std::string_view key : {"state_dict", "model", "ema"}) {
-    const PickleRef value = root->find(key);
-    if (value != nullptr && is_tensor_dict(*value)) return no_model(kStateDict);
-  }
-  if (is_tensor_dict(*root)) return no_model(kStateDict);
-  return no_model("no module under these keys");
+  return nullptr;
 }
 
 Result<Dialect> dialect_of(std::string_view type) {
@@ -109,9 +90,7 @@ std::string architecture_of(const PickleObject& dict) {
   return std::string(name.substr(0, name.find(".y")));
 }
 
-Result<Checkpoint> read_checkpoint(std::span<const std::byte> bytes) {
-  YOLOCU_ASSIGN_OR_RETURN(TorchFile file, TorchFile::open(bytes));
-  YOLOCU_ASSIGN_OR_RETURN(const PickleRef model, choose_model(file.root()));
+Result<Checkpoint> read_model(TorchFile& file, PickleRef model) {
   Checkpoint checkpoint;
   YOLOCU_ASSIGN_OR_RETURN(checkpoint.dialect, dialect_of(model->text));
   YOLOCU_ASSIGN_OR_RETURN(checkpoint.model, build_module_tree(file, model));
@@ -122,11 +101,32 @@ Result<Checkpoint> read_checkpoint(std::span<const std::byte> bytes) {
   return checkpoint;
 }
 
+Result<Checkpoint> read_checkpoint(std::span<const std::byte> bytes,
+                                   const std::string& architecture) {
+  YOLOCU_ASSIGN_OR_RETURN(TorchFile file, TorchFile::open(bytes));
+  if (const PickleRef model = find_model(file.root())) {
+    if (architecture.empty()) return read_model(file, model);
+    return invalid_argument("the checkpoint has its model's modules; --arch is for files without");
+  }
+  const PickleRef tensors = find_tensor_dict(file.root());
+  if (tensors == nullptr) {
+    return unsupported(str_cat(
+        "expected a checkpoint that pickles its model (a dictionary with ",
+        "'model' or 'ema', as the training code saves it) or a state ", "dictionary, found ",
+        file.root()->kind == Kind::kDict ? "no module and no tensors under these keys"
+                                         : "neither a dictionary nor a model"));
+  }
+  YOLOCU_ASSIGN_OR_RETURN(StateDict dict, read_torch_state_dict(file, tensors));
+  YOLOCU_ASSIGN_OR_RETURN(dict.class_names, class_names_of(file.root()->find("names")));
+  return checkpoint_from_state_dict(dict, architecture);
+}
+
 }  // namespace
 
-Result<Checkpoint> read_torch_checkpoint(std::span<const std::byte> bytes) {
+Result<Checkpoint> read_torch_checkpoint(std::span<const std::byte> bytes,
+                                         const std::string& architecture) {
   try {
-    return read_checkpoint(bytes);
+    return read_checkpoint(bytes, architecture);
   } catch (const std::exception& error) {  // std::bad_alloc of a file near the limits
     return resource_exhausted(str_cat("checkpoint: ", error.what()));
   }

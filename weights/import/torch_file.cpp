@@ -10,6 +10,7 @@
 #include "engine/base/foreign_text.h"
 #include "engine/base/str_cat.h"
 #include "weights/import/tensor_gather.h"
+#include "weights/import/torch_legacy.h"
 
 namespace yolocu {
 namespace {
@@ -26,34 +27,6 @@ constexpr int64_t kMaxStorageGrowth = 16;
 constexpr int64_t kMaxRepeats = 4;
 // Small files may repeat their few elements more often (a broadcast scalar).
 constexpr int64_t kFreeElements = 1 << 20;
-
-std::optional<DType> storage_dtype(std::string_view type) {
-  constexpr std::array<std::pair<std::string_view, DType>, 10> kTypes = {{
-      {"torch FloatStorage", DType::kF32},
-      {"torch HalfStorage", DType::kF16},
-      {"torch BFloat16Storage", DType::kBF16},
-      {"torch DoubleStorage", DType::kF64},
-      {"torch LongStorage", DType::kI64},
-      {"torch IntStorage", DType::kI32},
-      {"torch ShortStorage", DType::kI16},
-      {"torch CharStorage", DType::kI8},
-      {"torch ByteStorage", DType::kU8},
-      {"torch BoolStorage", DType::kU8},
-  }};
-  for (const auto& [name, dtype] : kTypes) {
-    if (name == type) return dtype;
-  }
-  return std::nullopt;
-}
-
-// torch.save before 1.6: a magic number as a LONG1 of ten bytes, alone in the first pickle.
-bool is_legacy_form(std::span<const std::byte> bytes) {
-  constexpr std::array<uint8_t, 14> kMagic = {0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c,
-                                              0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
-  return bytes.size() >= kMagic.size() &&
-         std::equal(kMagic.begin(), kMagic.end(), bytes.begin(),
-                    [](uint8_t a, std::byte b) { return a == std::to_integer<uint8_t>(b); });
-}
 
 // "<top>/" of the one member "<top>/data.pkl".
 Result<std::string> find_top_folder(const ZipArchive& archive) {
@@ -105,58 +78,32 @@ bool is_call_of(PickleRef object, std::string_view callee) {
 
 }  // namespace
 
-TorchFile::TorchFile(ZipArchive archive, PickleTree tree, std::string prefix,
-                     int64_t storage_limit_bytes)
-    : archive_(std::move(archive)),
-      tree_(std::move(tree)),
-      prefix_(std::move(prefix)),
-      storage_bytes_left_(storage_limit_bytes) {}
-
-Result<TorchFile> TorchFile::open(std::span<const std::byte> bytes) {
-  if (is_legacy_form(bytes)) {
-    return unsupported(
-        "the legacy form of torch.save (before PyTorch 1.6), which is not a zip "
-        "archive: load it and save it again with a newer PyTorch");
+std::optional<DType> storage_dtype(std::string_view type) {
+  constexpr std::array<std::pair<std::string_view, DType>, 10> kTypes = {{
+      {"torch FloatStorage", DType::kF32},
+      {"torch HalfStorage", DType::kF16},
+      {"torch BFloat16Storage", DType::kBF16},
+      {"torch DoubleStorage", DType::kF64},
+      {"torch LongStorage", DType::kI64},
+      {"torch IntStorage", DType::kI32},
+      {"torch ShortStorage", DType::kI16},
+      {"torch CharStorage", DType::kI8},
+      {"torch ByteStorage", DType::kU8},
+      {"torch BoolStorage", DType::kU8},
+  }};
+  for (const auto& [name, dtype] : kTypes) {
+    if (name == type) return dtype;
   }
-  YOLOCU_ASSIGN_OR_RETURN(ZipArchive archive, ZipArchive::open(bytes));
-  YOLOCU_ASSIGN_OR_RETURN(const std::string top, find_top_folder(archive));
-  YOLOCU_RETURN_IF_ERROR(check_form(archive, top));
-  YOLOCU_ASSIGN_OR_RETURN(const auto pickle, archive.read(top + "data.pkl", kMaxPickleBytes));
-  YOLOCU_ASSIGN_OR_RETURN(PickleTree tree, read_pickle(pickle));
-  constexpr int64_t kMinLimit = int64_t{64} << 20;
-  const int64_t limit = kMinLimit + kMaxStorageGrowth * static_cast<int64_t>(bytes.size());
-  return TorchFile(std::move(archive), std::move(tree), top + "data/", limit);
+  return std::nullopt;
 }
 
-bool TorchFile::is_tensor(PickleRef object) {
-  return is_call_of(object, kRebuildTensor) || is_call_of(object, kRebuildParameter);
-}
-
-Result<TorchFile::Storage> TorchFile::read_storage(const std::string& type, const std::string& key,
-                                                   int64_t elements) {
-  const std::optional<DType> dtype = storage_dtype(type);
-  if (!dtype) return unsupported(str_cat("element type '", type, "' is not known"));
-  const auto expected = checked_mul(elements, yolocu::size_bytes(*dtype));
-  if (!expected) return corrupt(str_cat(elements, " elements of '", type, "' are not possible"));
-  const std::string member = prefix_ + key;
-  const std::optional<int64_t> actual = archive_.size_bytes(member);
-  if (!actual || *actual != *expected) {
-    return corrupt(str_cat("member '", printable(member), "': expected ", *expected, " bytes for ",
-                           elements, " elements of '", type, "', got ",
-                           actual ? std::to_string(*actual) : "no such member"));
-  }
-  YOLOCU_ASSIGN_OR_RETURN(auto bytes, archive_.read(member, storage_bytes_left_));
-  return Storage{.dtype = *dtype, .elements = elements, .bytes = std::move(bytes)};
-}
-
-// persistent_id: the tuple ('storage', <storage type>, key, device, number of elements).
-Result<const TorchFile::Storage*> TorchFile::storage(PickleRef persistent_id) {
+Result<StorageId> parse_storage_id(PickleRef object) {
   const auto malformed = [] {
     return corrupt("tensor: expected a storage ('storage', type, key, device, elements)");
   };
-  if (persistent_id->kind != Kind::kPersistentId) return malformed();
-  const PickleObject& id = *persistent_id->items[0];
-  if (id.kind != Kind::kTuple || id.items.size() != 5) return malformed();
+  if (object->kind != Kind::kPersistentId) return malformed();
+  const PickleObject& id = *object->items[0];
+  if (id.kind != Kind::kTuple || id.items.size() < 5 || id.items.size() > 6) return malformed();
   const PickleObject& type = *id.items[1];
   const PickleObject& key = *id.items[2];
   const PickleObject& elements = *id.items[4];
@@ -164,20 +111,82 @@ Result<const TorchFile::Storage*> TorchFile::storage(PickleRef persistent_id) {
       elements.kind != Kind::kInt) {
     return malformed();
   }
-  if (const auto found = storages_.find(key.text); found != storages_.end()) {
+  if (id.items.size() == 6 && id.items[5]->kind != Kind::kNone) {  // of PyTorch before 0.4
+    return unsupported(str_cat("storage '", printable(key.text), "' is a view of another one"));
+  }
+  return StorageId{.type = type.text, .key = key.text, .elements = elements.integer};
+}
+
+TorchFile::TorchFile(PickleTree tree, int64_t storage_limit_bytes)
+    : tree_(std::move(tree)), storage_bytes_left_(storage_limit_bytes) {}
+
+Result<TorchFile> TorchFile::open(std::span<const std::byte> bytes) {
+  constexpr int64_t kMinLimit = int64_t{64} << 20;
+  const int64_t limit = kMinLimit + kMaxStorageGrowth * static_cast<int64_t>(bytes.size());
+  if (is_legacy_torch_file(bytes)) {
+    YOLOCU_ASSIGN_OR_RETURN(LegacyTorchFile legacy, read_legacy_torch_file(bytes));
+    TorchFile file(std::move(legacy.tree), limit);
+    file.legacy_storages_ = std::move(legacy.storages);
+    return file;
+  }
+  YOLOCU_ASSIGN_OR_RETURN(ZipArchive archive, ZipArchive::open(bytes));
+  YOLOCU_ASSIGN_OR_RETURN(const std::string top, find_top_folder(archive));
+  YOLOCU_RETURN_IF_ERROR(check_form(archive, top));
+  YOLOCU_ASSIGN_OR_RETURN(const auto pickle, archive.read(top + "data.pkl", kMaxPickleBytes));
+  YOLOCU_ASSIGN_OR_RETURN(PickleTree tree, read_pickle(pickle));
+  TorchFile file(std::move(tree), limit);
+  file.archive_ = std::move(archive);
+  file.prefix_ = top + "data/";
+  return file;
+}
+
+bool TorchFile::is_tensor(PickleRef object) {
+  return is_call_of(object, kRebuildTensor) || is_call_of(object, kRebuildParameter);
+}
+
+std::optional<int64_t> TorchFile::stored_bytes(const std::string& key) const {
+  if (archive_) return archive_->size_bytes(prefix_ + key);
+  const auto found = legacy_storages_.find(key);
+  if (found == legacy_storages_.end()) return std::nullopt;
+  return static_cast<int64_t>(found->second.size());
+}
+
+Result<MemberBytes> TorchFile::view_bytes(const std::string& key) const {
+  if (archive_) return archive_->view(prefix_ + key, storage_bytes_left_);
+  return MemberBytes{.bytes = legacy_storages_.find(key)->second, .owner = nullptr};
+}
+
+Result<TorchFile::Storage> TorchFile::read_storage(const StorageId& id) {
+  const std::optional<DType> dtype = storage_dtype(id.type);
+  if (!dtype) return unsupported(str_cat("element type '", id.type, "' is not known"));
+  const auto expected = checked_mul(id.elements, yolocu::size_bytes(*dtype));
+  if (!expected) {
+    return corrupt(str_cat(id.elements, " elements of '", id.type, "' are not possible"));
+  }
+  const std::optional<int64_t> actual = stored_bytes(id.key);
+  if (!actual || *actual != *expected) {
+    return corrupt(str_cat("member '", printable(prefix_ + id.key), "': expected ", *expected,
+                           " bytes for ", id.elements, " elements of '", id.type, "', got ",
+                           actual ? std::to_string(*actual) : "no such member"));
+  }
+  YOLOCU_ASSIGN_OR_RETURN(MemberBytes data, view_bytes(id.key));
+  return Storage{.dtype = *dtype, .elements = id.elements, .data = std::move(data)};
+}
+
+Result<const TorchFile::Storage*> TorchFile::storage(PickleRef persistent_id) {
+  YOLOCU_ASSIGN_OR_RETURN(const StorageId id, parse_storage_id(persistent_id));
+  if (const auto found = storages_.find(id.key); found != storages_.end()) {
     const Storage& known = found->second;
-    if (known.elements == elements.integer && storage_dtype(type.text) == known.dtype) {
-      return &known;
-    }
-    return corrupt(str_cat("storage '", printable(key.text), "' has two types or sizes"));
+    if (known.elements == id.elements && storage_dtype(id.type) == known.dtype) return &known;
+    return corrupt(str_cat("storage '", printable(id.key), "' has two types or sizes"));
   }
-  Result<Storage> read = read_storage(type.text, key.text, elements.integer);
+  Result<Storage> read = read_storage(id);
   if (!read.ok()) {
-    return read.status().with_context(str_cat("storage '", printable(key.text), "'"));
+    return read.status().with_context(str_cat("storage '", printable(id.key), "'"));
   }
-  storage_bytes_left_ -= static_cast<int64_t>(read->bytes.size());
+  storage_bytes_left_ -= static_cast<int64_t>(read->data.bytes.size());
   storage_elements_ += read->elements;
-  return &storages_.emplace(key.text, std::move(*read)).first->second;
+  return &storages_.emplace(id.key, std::move(*read)).first->second;
 }
 
 // _rebuild_tensor_v2(storage, offset, size, strides, requires_grad, backward hooks)
@@ -198,9 +207,12 @@ Result<ImportedTensor> TorchFile::rebuild(const PickleObject& call) {
                                       storage_elements_, " stored elements too often"));
   }
   gathered_elements_ += count;
-  return ImportedTensor{.shape = view.shape,
-                        .values = gather(view, from->dtype, from->bytes),
-                        .source_dtype = from->dtype};
+  return ImportedTensor{.shape = std::move(view.shape),
+                        .strides = std::move(view.strides),
+                        .offset = view.offset,
+                        .source_dtype = from->dtype,
+                        .storage = from->data.bytes,
+                        .owner = from->data.owner};
 }
 
 Result<std::shared_ptr<const ImportedTensor>> TorchFile::tensor(PickleRef object) {

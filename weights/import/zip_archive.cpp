@@ -1,7 +1,10 @@
 #include "weights/import/zip_archive.h"
 
 #include <zip.h>
+#include <zlib.h>
 
+#include <algorithm>
+#include <cstring>
 #include <map>
 #include <utility>
 
@@ -29,7 +32,59 @@ using FilePtr = std::unique_ptr<zip_file_t, FileCloser>;
 struct Member {
   zip_uint64_t index = 0;
   int64_t size_bytes = 0;
+  bool is_stored = false;  // not compressed
+  uint32_t crc = 0;
 };
+
+// The archive's bytes as libzip reads them. Unlike libzip's own source it tells where a read was,
+// which is how view() learns where a stored member lies.
+struct MemorySource {
+  std::span<const std::byte> bytes;
+  size_t position = 0;
+  size_t last_read = 0;
+  zip_error_t error{};
+
+  zip_int64_t read(void* out, zip_uint64_t length) {
+    const size_t count = std::min<size_t>(length, bytes.size() - position);
+    if (count > 0) std::memcpy(out, bytes.data() + position, count);
+    last_read = position;
+    position += count;
+    return static_cast<zip_int64_t>(count);
+  }
+  zip_int64_t seek(void* target, zip_uint64_t length) {
+    const zip_int64_t to =
+        zip_source_seek_compute_offset(position, bytes.size(), target, length, &error);
+    if (to < 0) return -1;
+    position = static_cast<size_t>(to);
+    return 0;
+  }
+  zip_int64_t stat(void* out) const {
+    auto* info = static_cast<zip_stat_t*>(out);
+    zip_stat_init(info);
+    info->size = bytes.size();
+    info->valid |= ZIP_STAT_SIZE;
+    return sizeof(*info);
+  }
+};
+
+zip_int64_t serve_source(void* user, void* data, zip_uint64_t length, zip_source_cmd_t command) {
+  auto& source = *static_cast<MemorySource*>(user);
+  switch (command) {
+    case ZIP_SOURCE_OPEN: source.position = 0; return 0;
+    case ZIP_SOURCE_READ: return source.read(data, length);
+    case ZIP_SOURCE_SEEK: return source.seek(data, length);
+    case ZIP_SOURCE_TELL: return static_cast<zip_int64_t>(source.position);
+    case ZIP_SOURCE_STAT: return source.stat(data);
+    case ZIP_SOURCE_ERROR: return zip_error_to_data(&source.error, data, length);
+    case ZIP_SOURCE_CLOSE:
+    case ZIP_SOURCE_FREE: return 0;
+    case ZIP_SOURCE_SUPPORTS:
+      return zip_source_make_command_bitmap(
+          ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_SEEK, ZIP_SOURCE_TELL, ZIP_SOURCE_STAT,
+          ZIP_SOURCE_ERROR, ZIP_SOURCE_CLOSE, ZIP_SOURCE_FREE, ZIP_SOURCE_SUPPORTS, -1);
+    default: zip_error_set(&source.error, ZIP_ER_OPNOTSUPP, 0); return -1;
+  }
+}
 
 std::string take_error_text(zip_error_t* error) {
   std::string text = zip_error_strerror(error);
@@ -37,12 +92,12 @@ std::string take_error_text(zip_error_t* error) {
   return printable(text);
 }
 
-Result<ArchivePtr> open_archive(std::span<const std::byte> bytes) {
+Result<ArchivePtr> open_archive(MemorySource* memory) {
   // libzip takes no bytes at all for an archive without members.
-  if (bytes.empty()) return corrupt("not a PyTorch checkpoint: no bytes");
+  if (memory->bytes.empty()) return corrupt("not a PyTorch checkpoint: no bytes");
   zip_error_t error;
   zip_error_init(&error);
-  zip_source_t* source = zip_source_buffer_create(bytes.data(), bytes.size(), 0, &error);
+  zip_source_t* source = zip_source_function_create(serve_source, memory, &error);
   if (source == nullptr) return corrupt(str_cat("zip archive: ", take_error_text(&error)));
   zip_t* archive = zip_open_from_source(source, ZIP_RDONLY, &error);
   if (archive == nullptr) {
@@ -57,8 +112,8 @@ Result<ArchivePtr> open_archive(std::span<const std::byte> bytes) {
 // Checks what the central directory says about one member, before any of it is believed.
 Result<Member> check_member(const zip_stat_t& stat, const std::string& shown,
                             size_t archive_bytes) {
-  constexpr zip_uint64_t kNeeded =
-      ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
+  constexpr zip_uint64_t kNeeded = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD |
+                                   ZIP_STAT_ENCRYPTION_METHOD | ZIP_STAT_CRC;
   if ((stat.valid & kNeeded) != kNeeded) {
     return corrupt(str_cat("zip member '", shown, "': incomplete directory entry"));
   }
@@ -79,17 +134,23 @@ Result<Member> check_member(const zip_stat_t& stat, const std::string& shown,
     return corrupt(str_cat("zip member '", shown, "' claims ", size, " bytes from ", stat.comp_size,
                            " in an archive of ", archive_bytes));
   }
-  return Member{.index = stat.index, .size_bytes = size};
+  return Member{.index = stat.index,
+                .size_bytes = size,
+                .is_stored = stat.comp_method == ZIP_CM_STORE,
+                .crc = stat.crc};
 }
 
 }  // namespace
 
 struct ZipArchive::State {
+  MemorySource source;  // outlives the archive
   ArchivePtr archive;
   std::vector<std::string> names;
   std::map<std::string, Member, std::less<>> members;
 
   Status add_member(zip_uint64_t index, size_t archive_bytes);
+  Result<Member> find(std::string_view name, int64_t limit_bytes) const;
+  Result<FilePtr> open_member(const Member& member, std::string_view name) const;
 };
 
 Status ZipArchive::State::add_member(zip_uint64_t index, size_t archive_bytes) {
@@ -115,7 +176,8 @@ ZipArchive::~ZipArchive() = default;
 
 Result<ZipArchive> ZipArchive::open(std::span<const std::byte> bytes) {
   auto state = std::make_unique<State>();
-  YOLOCU_ASSIGN_OR_RETURN(state->archive, open_archive(bytes));
+  state->source.bytes = bytes;
+  YOLOCU_ASSIGN_OR_RETURN(state->archive, open_archive(&state->source));
   const int64_t count = zip_get_num_entries(state->archive.get(), 0);
   if (count > kMaxMembers) {
     return resource_exhausted(
@@ -149,33 +211,60 @@ std::optional<int64_t> ZipArchive::size_bytes(std::string_view name) const {
   return found->second.size_bytes;
 }
 
+Result<Member> ZipArchive::State::find(std::string_view name, int64_t limit_bytes) const {
+  const auto found = members.find(name);
+  if (found == members.end()) {
+    return not_found(str_cat("zip archive has no member '", printable(name), "'"));
+  }
+  if (found->second.size_bytes > limit_bytes) {
+    return resource_exhausted(str_cat("zip member '", printable(name), "' has ",
+                                      found->second.size_bytes, " bytes, more than the limit of ",
+                                      limit_bytes));
+  }
+  return found->second;
+}
+
+Result<FilePtr> ZipArchive::State::open_member(const Member& member, std::string_view name) const {
+  FilePtr file(zip_fopen_index(archive.get(), member.index, 0));
+  if (file) return file;
+  return corrupt(str_cat("zip member '", printable(name),
+                         "': ", printable(zip_error_strerror(zip_get_error(archive.get())))));
+}
+
 Result<std::vector<std::byte>> ZipArchive::read(std::string_view name, int64_t limit_bytes) const {
-  const std::string shown = printable(name);
-  const auto found = state_->members.find(name);
-  if (found == state_->members.end()) {
-    return not_found(str_cat("zip archive has no member '", shown, "'"));
-  }
-  const Member& member = found->second;
-  if (member.size_bytes > limit_bytes) {
-    return resource_exhausted(str_cat("zip member '", shown, "' has ", member.size_bytes,
-                                      " bytes, more than the limit of ", limit_bytes));
-  }
-  zip_t* archive = state_->archive.get();
-  const FilePtr file(zip_fopen_index(archive, member.index, 0));
-  if (!file) {
-    return corrupt(str_cat("zip member '", shown,
-                           "': ", printable(zip_error_strerror(zip_get_error(archive)))));
-  }
+  YOLOCU_ASSIGN_OR_RETURN(const Member member, state_->find(name, limit_bytes));
+  YOLOCU_ASSIGN_OR_RETURN(const FilePtr file, state_->open_member(member, name));
   std::vector<std::byte> bytes(static_cast<size_t>(member.size_bytes));
   const zip_int64_t got = zip_fread(file.get(), bytes.data(), bytes.size());
   // libzip compares the CRC when it meets the end, which only a read past it makes sure of.
   std::byte past_end{};
   const zip_int64_t rest = got == member.size_bytes ? zip_fread(file.get(), &past_end, 1) : -1;
   if (got != member.size_bytes || rest != 0) {
-    return corrupt(str_cat("zip member '", shown, "': damaged, expected ", member.size_bytes,
-                           " bytes with a matching checksum"));
+    return corrupt(str_cat("zip member '", printable(name), "': damaged, expected ",
+                           member.size_bytes, " bytes with a matching checksum"));
   }
   return bytes;
+}
+
+Result<MemberBytes> ZipArchive::view(std::string_view name, int64_t limit_bytes) const {
+  YOLOCU_ASSIGN_OR_RETURN(const Member member, state_->find(name, limit_bytes));
+  const auto size = static_cast<size_t>(member.size_bytes);
+  if (member.is_stored && size > 0) {
+    YOLOCU_ASSIGN_OR_RETURN(const FilePtr file, state_->open_member(member, name));
+    const std::span<const std::byte> archive = state_->source.bytes;
+    std::byte first{};
+    const bool is_read = zip_fread(file.get(), &first, 1) == 1;
+    const size_t begin = state_->source.last_read;
+    // Whatever libzip did to read that byte: only the member itself has its checksum.
+    if (is_read && begin <= archive.size() && size <= archive.size() - begin) {
+      const auto bytes = archive.subspan(begin, size);
+      const auto crc = crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
+      if (crc == member.crc) return MemberBytes{.bytes = bytes};
+    }
+  }
+  YOLOCU_ASSIGN_OR_RETURN(std::vector<std::byte> copy, read(name, limit_bytes));
+  const auto owner = std::make_shared<const std::vector<std::byte>>(std::move(copy));
+  return MemberBytes{.bytes = *owner, .owner = owner};
 }
 
 }  // namespace yolocu

@@ -14,6 +14,12 @@
 
 namespace yolocu {
 
+// A member's bytes: in the archive, or decompressed and owned.
+struct MemberBytes {
+  std::span<const std::byte> bytes;
+  std::shared_ptr<const void> owner = {};
+};
+
 // Read-only view of an archive whose bytes outlive it. Member names are keys, never paths.
 class ZipArchive {
  public:
@@ -36,6 +42,9 @@ class ZipArchive {
   // than the archive could hold (a deflated member can grow at most 1032 times). kNotFound,
   // kResourceExhausted over the limit, kCorrupt.
   Result<std::vector<std::byte>> read(std::string_view name, int64_t limit_bytes) const;
+
+  // The same without a copy where the member is stored as it is: a view into the archive's bytes.
+  Result<MemberBytes> view(std::string_view name, int64_t limit_bytes) const;
 
  private:
   struct State;

@@ -1,0 +1,122 @@
+// What each building block computes that only YOLOv7's code (models/common.py) has.
+#include <array>
+#include <utility>
+
+#include "engine/base/str_cat.h"
+#include "weights/import/lowering.h"
+
+namespace yolocu {
+namespace {
+
+// The branches of a RepConv that is not fused: 3x3, 1x1 and, where shapes allow, an identity. Each
+// convolution stands in a Sequential with its norm.
+Result<FoldedConv> fuse_rep_branches(Lowering& lowering, const Module& block) {
+  YOLOCU_ASSIGN_OR_RETURN(const Module* dense, require_child(block, "rbr_dense"));
+  YOLOCU_ASSIGN_OR_RETURN(const Module* pointwise, require_child(block, "rbr_1x1"));
+  YOLOCU_ASSIGN_OR_RETURN(FoldedConv conv, read_conv_and_norm(lowering, *dense, "0", "1"));
+  YOLOCU_ASSIGN_OR_RETURN(const FoldedConv small,
+                          read_conv_and_norm(lowering, *pointwise, "0", "1"));
+  YOLOCU_ASSIGN_OR_RETURN(FoldedConv fused, add_pointwise(std::move(conv), small));
+  const Module* identity = block.child("rbr_identity");
+  if (identity == nullptr) return fused;
+  ++lowering.counts.folded_batch_norms;
+  YOLOCU_ASSIGN_OR_RETURN(const FoldedConv same, identity_as_conv(*identity, fused.out_channels,
+                                                                  fused.groups, fused.stride));
+  return add_pointwise(std::move(fused), same);
+}
+
+// y = act(rbr_dense(x) + rbr_1x1(x) + rbr_identity(x)); "rbr_reparam" once fused. Other codes name
+// the branches differently: what has no "rbr_" is theirs.
+Result<Values> lower_rep_conv(Lowering& lowering, const Module& block, const Sources& inputs) {
+  if (block.child("rbr_reparam") != nullptr) {
+    YOLOCU_ASSIGN_OR_RETURN(const FoldedConv conv,
+                            read_conv_and_norm(lowering, block, "rbr_reparam", ""));
+    return add_conv(lowering, block, conv, inputs);
+  }
+  if (block.child("rbr_dense") == nullptr) {
+    return find_block_rule("RepConvN")(lowering, block, inputs);
+  }
+  const Result<FoldedConv> fused = fuse_rep_branches(lowering, block);
+  if (!fused.ok()) return fused.status().with_context(block.path);
+  ++lowering.counts.fused_rep_convs;
+  return add_conv(lowering, block, *fused, inputs);
+}
+
+// [N,H,W,C] -> [N,H/2,W/2,4C]
+Result<Values> lower_reorg(Lowering& lowering, const Module& module, const Sources& inputs) {
+  YOLOCU_ASSIGN_OR_RETURN(const int x, only(inputs));
+  YOLOCU_ASSIGN_OR_RETURN(const int y, lowering.builder.add(module.path, {x}, SpaceToDepthOp{}));
+  return Values{y};
+}
+
+// y = concat(cv2(cv1(x)), cv3(mp(x)))
+Result<Values> lower_down_c(Lowering& lowering, const Module& block, const Sources& inputs) {
+  YOLOCU_ASSIGN_OR_RETURN(const int x, only(inputs));
+  YOLOCU_ASSIGN_OR_RETURN(const int hidden, lowering.lower_child(block, "cv1", x));
+  YOLOCU_ASSIGN_OR_RETURN(const int dense, lowering.lower_child(block, "cv2", hidden));
+  YOLOCU_ASSIGN_OR_RETURN(const int pooled, lowering.lower_child(block, "mp", x));
+  YOLOCU_ASSIGN_OR_RETURN(const int pointwise, lowering.lower_child(block, "cv3", pooled));
+  YOLOCU_ASSIGN_OR_RETURN(const int y, lowering.concat(block.path + ".concat", {dense, pointwise}));
+  return Values{y};
+}
+
+// p = cv1(x); y = cv2(concat(p, m(p), m(m(p)), m(m(m(p)))))
+Result<Values> lower_sppf(Lowering& lowering, const Module& block, const Sources& inputs) {
+  YOLOCU_ASSIGN_OR_RETURN(const int x, only(inputs));
+  YOLOCU_ASSIGN_OR_RETURN(const int first, lowering.lower_child(block, "cv1", x));
+  YOLOCU_ASSIGN_OR_RETURN(const Module* pool, require_child(block, "m"));
+  Values parts{first};
+  for (int i = 0; i < 3; ++i) {
+    YOLOCU_ASSIGN_OR_RETURN(const int next, lowering.lower_one(*pool, parts.back()));
+    parts.push_back(next);
+  }
+  YOLOCU_ASSIGN_OR_RETURN(const int joined, lowering.concat(block.path + ".concat", parts));
+  YOLOCU_ASSIGN_OR_RETURN(const int y, lowering.lower_child(block, "cv2", joined));
+  return Values{y};
+}
+
+Status check_channel_dimension(const Module& module) {
+  if (module.integer("d").value_or(1) == 1) return {};
+  return unsupported(str_cat("layer ", module.path, " (", module.type_name(),
+                             ") works on dimension ", *module.integer("d")));
+}
+
+// y = sum of the two sources
+Result<Values> lower_shortcut(Lowering& lowering, const Module& module, const Sources& inputs) {
+  if (inputs.size() != 2 || inputs[0].size() != 1 || inputs[1].size() != 1) {
+    return corrupt(str_cat("layer ", module.path, ": ", inputs.size(), " sources to add"));
+  }
+  YOLOCU_ASSIGN_OR_RETURN(const int y,
+                          lowering.builder.add(module.path, {inputs[0][0], inputs[1][0]}, AddOp{}));
+  return Values{y};
+}
+
+// y = concat(first halves of all sources, second halves of all sources)
+Result<Values> lower_chuncat(Lowering& lowering, const Module& module, const Sources& inputs) {
+  YOLOCU_RETURN_IF_ERROR(check_channel_dimension(module));
+  Values joined, second;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    YOLOCU_ASSIGN_OR_RETURN(const int x, only({inputs[i]}));
+    YOLOCU_ASSIGN_OR_RETURN(const Values parts,
+                            lowering.halves(str_cat(module.path, ".chunk.", i), x));
+    joined.push_back(parts[0]);
+    second.push_back(parts[1]);
+  }
+  joined.insert(joined.end(), second.begin(), second.end());
+  YOLOCU_ASSIGN_OR_RETURN(const int y, lowering.concat(module.path, joined));
+  return Values{y};
+}
+
+constexpr std::array kRules{
+    NamedRule{"Chuncat", lower_chuncat}, NamedRule{"DownC", lower_down_c},
+    NamedRule{"ReOrg", lower_reorg},     NamedRule{"RepConv", lower_rep_conv},
+    NamedRule{"SPPF", lower_sppf},       NamedRule{"Shortcut", lower_shortcut},
+};
+
+}  // namespace
+
+LoweringRule find_yolov7_rule(std::string_view type_name) {
+  return find_rule(kRules, type_name);
+}
+
+}  // namespace yolocu
