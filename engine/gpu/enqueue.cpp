@@ -20,8 +20,9 @@ class Enqueuer {
                                  .x = data(step.x),
                                  .w = weights.weight,
                                  .bias = weights.bias,
-                                 .residual = data(step.residual)};
-    return kernels_.conv(tensors, step.problem, step.choice.variant, stream_);
+                                 .residual = data(step.residual),
+                                 .workspace = memory_.workspace};
+    return kernels_.conv(tensors, step.problem, step.choice, stream_);
   }
 
   Status operator()(const PoolStep& step) const {

@@ -135,7 +135,9 @@ class Planner {
       step.residual = residual.buffer;
       problem.residual = residual.view;
     }
-    YOLOCU_ASSIGN_OR_RETURN(step.choice.variant, select_conv(problem, plan_.options.device));
+    YOLOCU_ASSIGN_OR_RETURN(step.choice, select_conv(problem, plan_.options.device));
+    plan_.workspace_bytes =
+        std::max(plan_.workspace_bytes, conv_workspace_bytes(step.choice, problem));
     add(value, step);
     return {};
   }

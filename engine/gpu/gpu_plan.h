@@ -48,11 +48,6 @@ struct PlanOptions {
 
 // All buffers below are numbers of GpuPlan::buffers. The views within them are the problem's.
 
-struct ConvChoice {  // INTERIM
-  ConvVariant variant;
-  int64_t splits = 1;
-};
-
 // Convolution node `conv`, whose weights are ConvWeights of that number.
 struct ConvStep {
   int conv = 0;
