@@ -10,6 +10,7 @@
 #include "engine/base/checked.h"
 #include "engine/base/str_cat.h"
 #include "kernels/conv/tile.h"
+#include "kernels/pixel_tile.h"
 
 namespace yolocu {
 namespace {
@@ -17,6 +18,8 @@ namespace {
 constexpr auto kVariants = std::to_array<ConvVariant>({
 #define NAIVE(name, dtype) \
   {#name, ConvAlgorithm::kNaive, DType::dtype, {}, static_cast<int>(size_bytes(DType::dtype))},
+#define DEPTHWISE(name, dtype, load_bytes) \
+  {#name, ConvAlgorithm::kDepthwise, DType::dtype, {}, load_bytes},
 #define TILED(name, block_m, block_n, block_k, warp_m, warp_n, stages, load_bytes) \
   {#name,                                                                          \
    ConvAlgorithm::kTiled,                                                          \
@@ -31,6 +34,7 @@ constexpr auto kVariants = std::to_array<ConvVariant>({
    load_bytes},
 #include "kernels/conv/variants.inc"
 #undef NAIVE
+#undef DEPTHWISE
 #undef TILED
 #undef IGEMM
 });
@@ -140,10 +144,17 @@ Status check_problem(const ConvProblem& problem) {
   return check_sizes(problem);
 }
 
-// True if x and w can be read `bytes` at a time without leaving a filter position.
-bool has_load_vectors(const ConvProblem& problem, int64_t bytes) {
-  const int64_t elements = bytes / size_bytes(problem.dtype);
-  return problem.alignment_bytes % bytes == 0 && problem.group_channels() % elements == 0 &&
+bool is_tiled(const ConvVariant& variant) {
+  return variant.algorithm == ConvAlgorithm::kTiled ||
+         variant.algorithm == ConvAlgorithm::kImplicitGemm;
+}
+
+// True if x, and w where it is tiled, can be read `bytes` at a time without leaving a filter
+// position.
+bool has_load_vectors(const ConvVariant& variant, const ConvProblem& problem) {
+  const int64_t elements = variant.load_bytes / size_bytes(problem.dtype);
+  const int64_t channels = is_tiled(variant) ? problem.group_channels() : problem.channels;
+  return problem.alignment_bytes % variant.load_bytes == 0 && channels % elements == 0 &&
          problem.x.pixel_stride % elements == 0 && problem.x.offset % elements == 0;
 }
 
@@ -211,11 +222,16 @@ Status can_implement(const ConvVariant& variant, const ConvProblem& problem) {
   }
   YOLOCU_RETURN_IF_ERROR(check_problem(problem));
   constexpr int64_t kMostGroups = 65535;  // the z of a grid
-  if (variant.algorithm != ConvAlgorithm::kNaive && problem.groups > kMostGroups) {
+  if (is_tiled(variant) && problem.groups > kMostGroups) {
     return unsupported(
         str_cat(variant.name, ": expected at most ", kMostGroups, " groups, got ", problem.groups));
   }
-  if (has_load_vectors(problem, variant.load_bytes)) return {};
+  if (variant.algorithm == ConvAlgorithm::kDepthwise &&
+      (problem.groups != problem.channels || problem.groups != problem.out_channels)) {
+    return unsupported(str_cat(variant.name, ": expected as many channels as the ", problem.groups,
+                               " groups, got ", problem.channels, " and ", problem.out_channels));
+  }
+  if (has_load_vectors(variant, problem)) return {};
   return unsupported(str_cat(variant.name,
                              ": base, offset, stride or channels of a group of x are "
                              "not multiples of ",
@@ -268,13 +284,13 @@ Status check_tensors(const ConvTensors& tensors, const ConvProblem& problem,
 }
 
 int64_t conv_tiles(const ConvVariant& variant, const ConvProblem& problem) {
-  if (variant.algorithm == ConvAlgorithm::kNaive) return 0;
+  if (!is_tiled(variant)) return 0;
   return ceil_div(problem.out_pixels(), variant.tile.block_m) *
          ceil_div(problem.group_out_channels(), variant.tile.block_n);
 }
 
 int64_t conv_stages(const ConvVariant& variant, const ConvProblem& problem) {
-  if (variant.algorithm == ConvAlgorithm::kNaive) return 0;
+  if (!is_tiled(variant)) return 0;
   return ceil_div(problem.depth(), variant.tile.block_k);
 }
 
@@ -289,6 +305,10 @@ LaunchConfig conv_launch(const ConvChoice& choice, const ConvProblem& problem) {
     constexpr int64_t kMostBlocks = INT32_MAX;
     return {.grid = {std::min(kMostBlocks, ceil_div(outputs, kConvNaiveThreads))},
             .block = {kConvNaiveThreads}};
+  }
+  if (variant.algorithm == ConvAlgorithm::kDepthwise) {
+    const int64_t elements = variant.load_bytes / size_bytes(problem.dtype);
+    return pixel_tile(problem.out_pixels(), problem.channels, elements, {});
   }
   return {.grid = {conv_tiles(variant, problem), choice.splits, problem.groups},
           .block = {variant.tile.threads()},

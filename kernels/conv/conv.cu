@@ -1,6 +1,7 @@
 // Instantiation and dispatch of the variants in variants.inc.
 #include "engine/base/str_cat.h"
 #include "kernels/conv/conv.h"
+#include "kernels/conv/conv_depthwise_kernel.cuh"
 #include "kernels/conv/conv_igemm_kernel.cuh"
 #include "kernels/conv/conv_naive_kernel.cuh"
 #include "kernels/conv/conv_tiled_kernel.cuh"
@@ -29,6 +30,13 @@ Status conv(const ConvTensors& tensors, const ConvProblem& problem, const ConvCh
     return launch(named_kernel(variant.name, conv_naive_kernel<Element>), config, \
                   conv_arguments<Element>(tensors, problem, choice));             \
   }
+#define DEPTHWISE(variant_name, dtype, bytes)                                                 \
+  if (variant.name == #variant_name) {                                                        \
+    using Element = ConvElement<DType::dtype>;                                                \
+    constexpr int kCount = bytes / sizeof(Element);                                           \
+    return launch(named_kernel(variant.name, conv_depthwise_kernel<Element, kCount>), config, \
+                  conv_arguments<Element>(tensors, problem, choice));                         \
+  }
 #define TILED(variant_name, block_m, block_n, block_k, warp_m, warp_n, stages, bytes)              \
   if (variant.name == #variant_name) {                                                             \
     return launch(                                                                                 \
@@ -47,6 +55,7 @@ Status conv(const ConvTensors& tensors, const ConvProblem& problem, const ConvCh
   }
 #include "kernels/conv/variants.inc"
 #undef NAIVE
+#undef DEPTHWISE
 #undef TILED
 #undef IGEMM
   return invalid_argument(str_cat("conv: no variant is called ", variant.name));

@@ -58,11 +58,13 @@ struct ConvProblem {
 
 // kNaive: a thread computes one output; the others are judged by it.
 // kTiled: f32 by ordinary arithmetic, bit for bit as kNaive. For checking, not for speed.
+// kDepthwise: groups = C = K; a thread computes 8 channels of a pixel, or 1.
 // kImplicitGemm: a block computes block_m x block_n of the product M = N*P*Q, N = K/groups,
 // K = R*S*C/groups by mma.sync, its operands staged through shared memory by cp.async.
-enum class ConvAlgorithm : uint8_t { kNaive, kTiled, kImplicitGemm };
+enum class ConvAlgorithm : uint8_t { kNaive, kTiled, kDepthwise, kImplicitGemm };
 
-// Compile-time choices of kTiled and kImplicitGemm, in elements. All 0 for kNaive.
+// Compile-time choices of kTiled and kImplicitGemm, in elements. All 0 for the
+// others.
 struct ConvTile {
   int block_m = 0, block_n = 0, block_k = 0;  // of a block; block_k is one stage of the pipeline
   int warp_m = 0, warp_n = 0;                 // of a warp
@@ -75,8 +77,8 @@ struct ConvTile {
   constexpr int shared_bytes() const { return stages * stage_bytes(); }
 };
 
-// One line of variants.inc. The name reads conv_naive_<dtype> or
-// conv_{tiled,igemm}_<dtype>_b<block m>x<n>x<k>_w<warp m>x<n>_s<stages>_v<load bytes>.
+// One line of variants.inc. The name reads conv_naive_<dtype>, conv_depthwise_<dtype>_v<load bytes>
+// or conv_{tiled,igemm}_<dtype>_b<block m>x<n>x<k>_w<warp m>x<n>_s<stages>_v<load bytes>.
 struct ConvVariant {
   std::string_view name;
   ConvAlgorithm algorithm;
@@ -105,7 +107,8 @@ int64_t conv_workspace_bytes(const ConvChoice& choice, const ConvProblem& proble
 
 // kInvalidArgument: the problem makes no sense (says why). kUnsupported: another dtype; a view of x
 // or w whose vectors of load_bytes are not aligned or straddle a filter position; a tensor of 2^31
-// elements or more; a tiled variant and more than 65535 groups.
+// elements or more; a tiled variant and more than 65535 groups; kDepthwise and other groups than
+// channels.
 Status can_implement(const ConvVariant& variant, const ConvProblem& problem);
 // The same, and kUnsupported for splits of anything but a kImplicitGemm of one group, for so many
 // that one would have no stage, and for more than kConvTickets tiles.
@@ -117,8 +120,9 @@ struct ConvDevice {
   int64_t shared_bytes_per_block = 163 * 1024;  // sm_80
 };
 
-// The tiled variant and splits of lowest conv_cost, or the naive variant where each channel is a
-// group of its own: there is no product then. Errors of can_implement. Pure.
+// The tiled variant and splits of lowest conv_cost; where each input channel is a group of its own
+// and there is no product, the kDepthwise variant of the widest loads, else the naive one. Errors
+// of can_implement. Pure.
 Result<ConvChoice> select_conv(const ConvProblem& problem, const ConvDevice& device);
 
 // One line a variant: name, cost or why not, the chosen one marked. For people.

@@ -20,8 +20,8 @@ struct ConvShape {
   int32_t x_pixel_stride;
 };
 
-// A view with the pixels of y. It has vectors if 16 bytes of it, from a multiple of so many
-// channels of a group on, are aligned.
+// A view with the pixels of y. It has vectors if 16 bytes of it are aligned, from a multiple of so
+// many channels on: of a group, or of all channels where a group has one.
 template <typename T>
 struct ConvView {
   device::GlobalPtr<T> data;  // the first channel of the view; null if there is none
@@ -96,7 +96,8 @@ ConvView<T> conv_view(const std::optional<ConvOutput>& output, T* data,
           .pixel_stride = static_cast<int32_t>(view.pixel_stride),
           .has_vectors = problem.alignment_bytes % 16 == 0 && view.pixel_stride % kVector == 0 &&
                          view.offset % kVector == 0 &&
-                         (problem.groups == 1 || problem.group_out_channels() % kVector == 0),
+                         (problem.groups == 1 || problem.group_out_channels() == 1 ||
+                          problem.group_out_channels() % kVector == 0),
           .is_upsampled = output->upsample == 2};
 }
 

@@ -39,13 +39,12 @@ struct ChannelRun {
   float bias[kRunChannels];
 };
 
-// channel: within `group`.
+// channel: of all groups; count: from there on.
 template <typename T>
-YOLOCU_DEVICE ChannelRun channel_run(const ConvEpilogue<T>& epilogue, const ConvShape& shape,
-                                     int group, int channel) {
+YOLOCU_DEVICE ChannelRun channel_run(const ConvEpilogue<T>& epilogue, int channel, int count) {
   ChannelRun run = {};
-  run.channel = group * shape.out_channels + channel;
-  run.count = shape.out_channels - channel;
+  run.channel = channel;
+  run.count = count;
   YOLOCU_UNROLL
   for (int i = 0; i < kRunChannels; ++i) {
     if (i < run.count) {

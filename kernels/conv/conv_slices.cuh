@@ -42,8 +42,9 @@ YOLOCU_DEVICE int run_column() {
 template <typename T>
 YOLOCU_DEVICE ChannelRun run_of_slice(const ConvArguments<T>& arguments, int first_channel, int n) {
   const int group = static_cast<int>(device::block_index().z);
-  return channel_run(arguments.epilogue, arguments.shape, group,
-                     first_channel + n * kSliceColumns + run_column());
+  const int channel = first_channel + n * kSliceColumns + run_column();
+  const int channels = arguments.shape.out_channels;
+  return channel_run(arguments.epilogue, group * channels + channel, channels - channel);
 }
 
 // slice = rows 16 * m to 16 * m + 15 and columns 32 * n to 32 * n + 31 of the warp's sums.

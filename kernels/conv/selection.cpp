@@ -74,6 +74,12 @@ Rank rank_of(const ConvChoice& choice, const ConvProblem& problem, const ConvDev
           variant.tile.block_m * variant.tile.block_n};
 }
 
+// False for those that are not chosen by their cost.
+bool has_cost(const ConvVariant& variant) {
+  return variant.algorithm != ConvAlgorithm::kNaive &&
+         variant.algorithm != ConvAlgorithm::kDepthwise;
+}
+
 // The splits that are worth a look: beyond 16, the sums of a tile are as much as its operands.
 constexpr int64_t kSplits[] = {1, 2, 3, 4, 5, 6, 8, 10, 12, 16};
 
@@ -82,7 +88,7 @@ Result<ConvChoice> best_splits(const ConvVariant& variant, const ConvProblem& pr
                                const ConvDevice& device) {
   ConvChoice best = {variant};
   YOLOCU_RETURN_IF_ERROR(check_candidate(best, problem, device));
-  if (variant.algorithm == ConvAlgorithm::kNaive) return best;
+  if (!has_cost(variant)) return best;
   for (const int64_t splits : kSplits) {
     const ConvChoice choice = {variant, splits};
     if (check_candidate(choice, problem, device).ok() &&
@@ -129,19 +135,21 @@ double conv_cost(const ConvChoice& choice, const ConvProblem& problem, const Con
 
 Result<ConvChoice> select_conv(const ConvProblem& problem, const ConvDevice& device) {
   Status reason = unsupported(str_cat("conv: no variant for ", dtype_name(problem.dtype)));
-  std::optional<ConvChoice> naive, best;
+  std::optional<ConvChoice> depthwise, best;  // depthwise: what has no product to tile
   for (const ConvVariant& variant : conv_variants()) {
     if (variant.dtype != problem.dtype) continue;
     const auto choice = best_splits(variant, problem, device);
     if (!choice.ok()) {
       reason = choice.status();
-    } else if (variant.algorithm == ConvAlgorithm::kNaive) {
-      naive = *choice;
+    } else if (!has_cost(variant)) {
+      const bool is_better = !depthwise || depthwise->variant.algorithm == ConvAlgorithm::kNaive ||
+                             depthwise->variant.load_bytes < variant.load_bytes;
+      if (is_better) depthwise = *choice;
     } else if (!best || rank_of(*choice, problem, device) < rank_of(*best, problem, device)) {
       best = *choice;
     }
   }
-  if (naive && (!best || is_depthwise(problem))) return *naive;
+  if (depthwise && (!best || is_depthwise(problem))) return *depthwise;
   if (best) return *best;
   return reason;
 }
@@ -155,7 +163,7 @@ std::string explain_conv_selection(const ConvProblem& problem, const ConvDevice&
     text += str_cat(is_chosen ? "* " : "  ", variant.name, ": ");
     if (!choice.ok()) {
       text += choice.status().message();
-    } else if (variant.algorithm == ConvAlgorithm::kNaive) {
+    } else if (!has_cost(variant)) {
       text += "legal";
     } else {
       text += str_cat("cost ", static_cast<int64_t>(conv_cost(*choice, problem, device)));

@@ -13,10 +13,11 @@ constexpr int64_t kConvNaiveThreads = 128;
 // kTiled, kImplicitGemm: grid (ceil(M / block_m) * ceil(N / block_n), splits, groups), the n of one
 // m neighbours, so that blocks that run together read the same x from L2. kNaive: grid
 // (ceil(N*P*Q*K / threads)), at most 2^31 - 1; the kernel loops over what is left.
+// kDepthwise: that of pixel_tile().
 LaunchConfig conv_launch(const ConvChoice& choice, const ConvProblem& problem);
 
 // Tiles of the output of one group; stages of the pipeline of a block that runs through all of k,
-// and of one that has a split. 0 for kNaive.
+// and of one that has a split. 0 where nothing is tiled.
 int64_t conv_tiles(const ConvVariant& variant, const ConvProblem& problem);
 int64_t conv_stages(const ConvVariant& variant, const ConvProblem& problem);
 int64_t conv_split_stages(const ConvChoice& choice, const ConvProblem& problem);

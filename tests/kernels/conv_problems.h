@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/str_cat.h"
 #include "kernels/conv/conv.h"
 
 namespace yolocu::testing {
@@ -99,6 +100,51 @@ inline NamedProblems group_problems(int64_t v) {
           {"groups2_odd_outputs", grouped(2, 3 * v, 5)},
           {"groups3_of_40", grouped(3, 40, 8)},
           {"depthwise", grouped(11, 1, 1)}};
+}
+
+// Each channel by itself.
+inline std::vector<ConvCase> depthwise_cases(const ConvVariant& variant) {
+  const ConvProblem base = {.batch = 2,
+                            .height = 7,
+                            .width = 5,
+                            .filter_height = 3,
+                            .filter_width = 3,
+                            .padding = 1,
+                            .activation = Activation::kSilu};
+  std::vector<ConvCase> cases;
+  const auto add = [&](const std::string& name, int64_t channels, auto change) {
+    ConvProblem problem = base;
+    problem.channels = problem.out_channels = problem.groups = channels;
+    problem.dtype = variant.dtype;
+    change(problem);
+    cases.push_back({variant, "depthwise_" + name, with_dense_views(problem)});
+  };
+  const auto keep = [](ConvProblem&) {};
+  for (const int64_t channels : {1, 7, 8, 40, 257, 264})
+    add(str_cat("c", channels), channels, keep);
+  add("stride2", 24, [](ConvProblem& p) { p.stride = 2; });
+  add("r5x1", 24, [](ConvProblem& p) { p.filter_height = 5, p.filter_width = 1; });
+  add("r2_padding3", 24, [](ConvProblem& p) {
+    p.filter_height = p.filter_width = 2;
+    p.padding = 3;
+  });
+  add("one_pixel", 16, [](ConvProblem& p) { p.height = p.width = p.batch = 1; });
+  add("views", 24, [](ConvProblem& p) {
+    p.x = {64, 16};
+    p.y = {40, 8};
+    p.residual = ChannelView{27, 2};
+  });
+  add("odd_view", 24, [](ConvProblem& p) { p.y = {31, 3}; });
+  add("outputs", 24, [](ConvProblem& p) {
+    p.y_upsample = 2;
+    p.second = ConvOutput{{48, 24}};
+    p.residual = ChannelView{24, 0};
+  });
+  add("leaky", 16, [](ConvProblem& p) {
+    p.activation = Activation::kLeakyRelu;
+    p.negative_slope = 0.1f;
+  });
+  return cases;
 }
 
 // Channel counts that are no multiples of anything.
@@ -242,10 +288,13 @@ inline std::vector<ConvCase> conv_cases(const ConvVariant& variant) {
     for (const auto& named : problems) add(named, ConvSharing::kNone);
   }
   for (const auto& [sharing, named] : output_problems(v)) add(named, sharing);
+  for (const ConvCase& conv_case : depthwise_cases(variant)) {
+    if (can_implement(variant, conv_case.problem).ok()) cases.push_back(conv_case);
+  }
   for (const auto& [splits, named] : split_problems(variant)) {
+    if (variant.algorithm != ConvAlgorithm::kImplicitGemm) continue;
     add(named, ConvSharing::kNone);
     cases.back().splits = splits;
-    if (!can_implement(cases.back().choice(), cases.back().problem).ok()) cases.pop_back();
   }
   return cases;
 }

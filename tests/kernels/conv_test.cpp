@@ -55,6 +55,9 @@ std::string decoded_name(const ConvVariant& variant) {
                             : variant.dtype == DType::kBF16 ? "bf16"
                                                             : "f32";
   if (variant.algorithm == ConvAlgorithm::kNaive) return "conv_naive_" + dtype;
+  if (variant.algorithm == ConvAlgorithm::kDepthwise) {
+    return str_cat("conv_depthwise_", dtype, "_v", variant.load_bytes);
+  }
   const ConvTile& tile = variant.tile;
   const bool tiled = variant.algorithm == ConvAlgorithm::kTiled;
   EXPECT_EQ(tile.element_bytes, size_bytes(variant.dtype));
@@ -127,8 +130,17 @@ TEST(ConvSelection, SplitsWhereAMapIsSmallAndDeep) {
   EXPECT_EQ(splits(20, 512, DType::kF16, 2), 1);
 }
 
-TEST(ConvSelection, NaiveWhereThereIsNothingToSum) {
-  EXPECT_EQ(selected(layer_with([](ConvProblem& p) { p.groups = 64; })), "conv_naive_f16");
+TEST(ConvSelection, NoTilesWhereThereIsNothingToSum) {
+  const auto depthwise = [](ConvProblem& p) { p.groups = 64; };
+  ConvProblem problem = layer_with(depthwise);
+  EXPECT_EQ(selected(problem), "conv_depthwise_f16_v16");
+  problem.x = {65, 0};
+  EXPECT_EQ(selected(problem), "conv_depthwise_f16_v2");
+  problem.dtype = DType::kF32;
+  EXPECT_EQ(selected(problem), "conv_naive_f32");
+  problem = layer_with(depthwise);
+  problem.out_channels = problem.y.pixel_stride = 128;
+  EXPECT_EQ(selected(problem), "conv_naive_f16") << "two outputs a channel";
   EXPECT_NE(selected(layer_with([](ConvProblem& p) { p.groups = 4; })), "conv_naive_f16");
 }
 
@@ -243,8 +255,8 @@ TEST(ConvLegality, GridsHoldSoManyGroups) {
   problem.x.pixel_stride = problem.y.pixel_stride = problem.channels;
   for (const ConvVariant& variant : conv_variants()) {
     if (variant.dtype != problem.dtype || variant.load_bytes > 2) continue;
-    const bool naive = variant.algorithm == ConvAlgorithm::kNaive;
-    EXPECT_EQ(can_implement(variant, problem).ok(), naive) << variant.name;
+    const bool tiled = variant.tile.block_m > 0;
+    EXPECT_EQ(can_implement(variant, problem).ok(), !tiled) << variant.name;
   }
 }
 
@@ -315,6 +327,10 @@ TEST(ConvLaunch, CoversEveryOutput) {
     ASSERT_OK(check_launch_limits(conv_case.variant.name, config));
     if (conv_case.variant.algorithm == ConvAlgorithm::kNaive) {
       EXPECT_GE(config.grid.x * config.block.x, problem.out_pixels() * problem.out_channels);
+      continue;
+    }
+    if (conv_case.variant.algorithm == ConvAlgorithm::kDepthwise) {
+      EXPECT_GE(config.grid.x * config.block.y, problem.out_pixels());
       continue;
     }
     EXPECT_EQ(config.grid.z, problem.groups);
