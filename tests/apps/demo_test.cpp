@@ -140,10 +140,7 @@ TEST(Demo, AllSamplesAtTwoSizes) {
   }
 }
 
-TEST(Demo, CocoModelOnPhotographs) {
-  YOLOCU_REQUIRE_SHARED("weights/yolov9t-coco-official.pt");
-  YOLOCU_REQUIRE_SHARED("weights/expected");
-  YOLOCU_REQUIRE_SHARED("images");
+void expect_coco_objects(const Words& options) {
   const TempDir folder;
   const std::string model = folder.file("coco.yolocu");
   const ProgramResult converted = run_yolocu(
@@ -157,9 +154,34 @@ TEST(Demo, CocoModelOnPhotographs) {
       expected.push_back(object(e["xyxy"], e["score"], e["cls"]));
     }
     const std::string picture = testing::shared_dir() + "/images/" + name + ".jpg";
-    expect_same_objects(detect(picture, {"--model", model}), expected, name);
+    Words words = {"--model", model};
+    words.insert(words.end(), options.begin(), options.end());
+    expect_same_objects(detect(picture, words), expected, name);
   }
 }
+
+#define YOLOCU_REQUIRE_COCO()                                \
+  YOLOCU_REQUIRE_SHARED("weights/yolov9t-coco-official.pt"); \
+  YOLOCU_REQUIRE_SHARED("weights/expected");                 \
+  YOLOCU_REQUIRE_SHARED("images")
+
+TEST(Demo, CocoModelOnPhotographs) {
+  YOLOCU_REQUIRE_COCO();
+  expect_coco_objects({});
+}
+
+#if YOLOCU_HAS_EMULATION
+// Our own kernels in fp16, picture to boxes.
+TEST(EmulatedDemo, ShippedSample) {
+  const std::string sample = testing::source_dir() + "/weights/demo/sample.jpg";
+  expect_same_objects(detect(sample, {"--device", "emulated"}), kSample, sample);
+}
+
+TEST(EmulatedDemo, CocoModelOnPhotographs) {
+  YOLOCU_REQUIRE_COCO();
+  expect_coco_objects({"--device", "emulated"});
+}
+#endif
 
 }  // namespace
 }  // namespace yolocu
