@@ -62,6 +62,12 @@ Result<int64_t> parse_count(const std::string& text) {
   return *value;
 }
 
+Result<int64_t> parse_seed(const std::string& text) {
+  const auto value = parse_number<int64_t>(text);
+  if (value && *value >= 0) return *value;
+  return invalid_argument(str_cat("'", text, "' is not a whole number from 0"));
+}
+
 Result<DType> parse_weight_dtype(const std::string& text) {
   if (text == "fp16") return DType::kF16;
   if (text == "fp32") return DType::kF32;

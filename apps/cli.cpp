@@ -8,6 +8,7 @@
 
 #include "apps/commands.h"
 #include "apps/console.h"
+#include "weights/import/arch/architecture.h"
 
 namespace yolocu {
 namespace {
@@ -90,10 +91,10 @@ void add_detect(CLI::App& program, DetectArguments& a) {
 
 void add_convert(CLI::App& program, ConvertArguments& a) {
   CLI::App& app = *program.add_subcommand("convert", "Turn a checkpoint into a packed model file");
-  not_empty(app.add_option("CHECKPOINT", a.checkpoint,
-                           "YOLOv7 or YOLOv9 .pt file; nothing in it is executed"))
-      ->required()
-      ->type_name("");
+  CLI::Option* checkpoint =
+      not_empty(app.add_option("CHECKPOINT", a.checkpoint,
+                               "YOLOv7 or YOLOv9 .pt or .safetensors; nothing in it is executed"))
+          ->type_name("");
   not_empty(app.add_option("-o,--output", a.output, "Packed model file to write"))
       ->required()
       ->type_name("FILE");
@@ -101,10 +102,22 @@ void add_convert(CLI::App& program, ConvertArguments& a) {
   add_parsed(app, "--size", a.size, parse_count, "N", "Default network input [640]");
   add_parsed(app, "--branch", a.branch, parse_branch, "main|aux",
              "Which predictions of a training head to keep [main]");
-  not_empty(app.add_option("--arch", a.architecture,
-                           "Architecture of a file that holds tensors only [guessed]"))
-      ->type_name("NAME");
-  app.footer("Example: yolocu convert yolov9-c.pt -o yolov9-c.yolocu");
+  CLI::Option* architecture =
+      not_empty(app.add_option("--arch", a.architecture,
+                               "Architecture of a file that holds tensors only [guessed]"))
+          ->type_name("NAME");
+  add_parsed(app, "--synthetic", a.seed, parse_seed, "SEED",
+             "Random weights for --arch instead of a checkpoint, to measure with")
+      ->needs(architecture)
+      ->excludes(checkpoint);
+  app.callback([&a] {
+    if (a.checkpoint.empty() && !a.seed) throw CLI::RequiredError("CHECKPOINT");
+  });
+  app.footer(
+      "Examples: yolocu convert yolov9-c.pt -o yolov9-c.yolocu\n"
+      "          yolocu convert --arch yolov9-c --synthetic 1 -o random.yolocu\n"
+      "Architectures: " +
+      architecture_names());
 }
 
 void add_info(CLI::App& program, InfoArguments& a) {

@@ -2,6 +2,7 @@
 // exit code (console.h).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,14 +24,15 @@ struct DetectArguments {
 };
 int detect_command(const DetectArguments& arguments);
 
-// A checkpoint into a packed file.
+// A checkpoint, or an architecture with made-up weights, into a packed file.
 struct ConvertArguments {
   std::string checkpoint;
   std::string output;
   DType dtype = DType::kF16;
   int64_t size = 640;  // the model's default input size
   HeadBranch branch = HeadBranch::kMain;
-  std::string architecture;  // of a state dictionary; empty: guessed
+  std::string architecture;  // of a state dictionary, or of what `seed` fills; empty: guessed
+  std::optional<int64_t> seed = {};  // of made-up weights; then there is no checkpoint
 };
 int convert_command(const ConvertArguments& arguments);
 

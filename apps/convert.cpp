@@ -37,18 +37,22 @@ std::string report_text(const ConvertedModel& converted, const std::string& path
                  report.dropped_nodes, " nodes dropped\n");
 }
 
-Status convert(const ConvertArguments& arguments) {
-  std::error_code error;
-  if (std::filesystem::equivalent(arguments.checkpoint, arguments.output, error)) {
-    return invalid_argument(arguments.output + ": the output would replace the checkpoint");
-  }
+Result<ConvertedModel> make_model(const ConvertArguments& arguments) {
   ConvertOptions options;
   options.weight_dtype = arguments.dtype;
   options.input_size = arguments.size;
   options.branch = arguments.branch;
   options.architecture = arguments.architecture;
-  YOLOCU_ASSIGN_OR_RETURN(const ConvertedModel converted,
-                          convert_checkpoint(arguments.checkpoint, options));
+  if (arguments.seed) return make_synthetic_model(static_cast<uint64_t>(*arguments.seed), options);
+  return convert_checkpoint(arguments.checkpoint, options);
+}
+
+Status convert(const ConvertArguments& arguments) {
+  std::error_code error;
+  if (std::filesystem::equivalent(arguments.checkpoint, arguments.output, error)) {
+    return invalid_argument(arguments.output + ": the output would replace the checkpoint");
+  }
+  YOLOCU_ASSIGN_OR_RETURN(const ConvertedModel converted, make_model(arguments));
   YOLOCU_RETURN_IF_ERROR(write_packed_file(converted.model, arguments.output));
   return print(report_text(converted, arguments.output));
 }

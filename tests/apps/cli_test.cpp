@@ -61,6 +61,11 @@ TEST_F(CliTest, BadCommandLinesExitWithTwoAndAHint) {
       {"convert", "-o", "y.yolocu"},
       {"convert", "x.pt", "-o", "y.yolocu", "--dtype", "int8"},
       {"convert", "x.pt", "-o", "y.yolocu", "--branch", "both"},
+      {"convert", "x.pt", "-o", "y.yolocu", "--arch", ""},
+      {"convert", "-o", "y.yolocu", "--arch", "gelan-t"},
+      {"convert", "-o", "y.yolocu", "--synthetic", "1"},
+      {"convert", "-o", "y.yolocu", "--arch", "gelan-t", "--synthetic", "-1"},
+      {"convert", "x.pt", "-o", "y.yolocu", "--arch", "gelan-t", "--synthetic", "1"},
       {"info", "a", "b"},
       {"info", ""},
       {"info", "--size", "0"},
@@ -102,6 +107,20 @@ TEST_F(CliTest, ACheckpointAsModelIsToldToConvert) {
   const std::string command = "yolocu convert " + zip + " -o best.yolocu";
   expect_one_line_error({"detect", "--model", zip, grey_picture("a.png")}, 1, {zip, command});
   expect_one_line_error({"info", zip}, 1, {zip, command});
+}
+
+TEST_F(CliTest, ArchitectureWithSyntheticWeightsRuns) {
+  const std::string model = file("random.yolocu");
+  const ProgramResult made =
+      run_yolocu({"convert", "--arch", "gelan-t", "--synthetic", "3", "-o", model});
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  EXPECT_NE(made.out.find("gelan-t, "), std::string::npos);
+  EXPECT_NE(made.out.find("from yolov9 definition with synthetic weights"), std::string::npos);
+  const ProgramResult ran =
+      run_yolocu({"detect", "--model", model, "--size", "64", grey_picture("grey.png")});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  expect_one_line_error({"convert", "--arch", "gelan", "--synthetic", "3", "-o", model}, 1,
+                        {"no architecture 'gelan'", "gelan-t, gelan-s"});
 }
 
 TEST_F(CliTest, SizesThatDoNotFitSayWhichDo) {

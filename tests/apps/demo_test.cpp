@@ -140,11 +140,23 @@ TEST(Demo, AllSamplesAtTwoSizes) {
   }
 }
 
-void expect_coco_objects(const Words& options) {
+// The same weights in the dialects of two codes, and through our own kernels in fp16.
+struct CocoCase {
+  std::string name, checkpoint;
+  Words options = {};
+};
+
+class CocoModel : public ::testing::TestWithParam<CocoCase> {};
+
+TEST_P(CocoModel, OnPhotographs) {
+  const std::string checkpoint = "weights/" + GetParam().checkpoint;
+  YOLOCU_REQUIRE_SHARED(checkpoint);
+  YOLOCU_REQUIRE_SHARED("weights/expected");
+  YOLOCU_REQUIRE_SHARED("images");
   const TempDir folder;
   const std::string model = folder.file("coco.yolocu");
-  const ProgramResult converted = run_yolocu(
-      {"convert", testing::shared_dir() + "/weights/yolov9t-coco-official.pt", "-o", model});
+  const ProgramResult converted =
+      run_yolocu({"convert", testing::shared_dir() + "/" + checkpoint, "-o", model});
   ASSERT_EQ(converted.exit_code, 0) << converted.err;
   for (const std::string name : {"bus", "zidane", "horses", "dog"}) {
     std::vector<Expected> expected;
@@ -155,31 +167,26 @@ void expect_coco_objects(const Words& options) {
     }
     const std::string picture = testing::shared_dir() + "/images/" + name + ".jpg";
     Words words = {"--model", model};
-    words.insert(words.end(), options.begin(), options.end());
+    words.insert(words.end(), GetParam().options.begin(), GetParam().options.end());
     expect_same_objects(detect(picture, words), expected, name);
   }
 }
 
-#define YOLOCU_REQUIRE_COCO()                                \
-  YOLOCU_REQUIRE_SHARED("weights/yolov9t-coco-official.pt"); \
-  YOLOCU_REQUIRE_SHARED("weights/expected");                 \
-  YOLOCU_REQUIRE_SHARED("images")
+const CocoCase kCocoCases[] = {
+    {"yolov9", "yolov9t-coco-official.pt"},
+    {"ultralytics", "yolov9t-coco.pt"},
+#if YOLOCU_HAS_EMULATION
+    {"emulated", "yolov9t-coco-official.pt", {"--device", "emulated"}},
+#endif
+};
 
-TEST(Demo, CocoModelOnPhotographs) {
-  YOLOCU_REQUIRE_COCO();
-  expect_coco_objects({});
-}
+INSTANTIATE_TEST_SUITE_P(Dialects, CocoModel, ::testing::ValuesIn(kCocoCases),
+                         [](const auto& test) { return test.param.name; });
 
 #if YOLOCU_HAS_EMULATION
-// Our own kernels in fp16, picture to boxes.
-TEST(EmulatedDemo, ShippedSample) {
+TEST(Demo, EmulatedKernelsFindTheSame) {
   const std::string sample = testing::source_dir() + "/weights/demo/sample.jpg";
   expect_same_objects(detect(sample, {"--device", "emulated"}), kSample, sample);
-}
-
-TEST(EmulatedDemo, CocoModelOnPhotographs) {
-  YOLOCU_REQUIRE_COCO();
-  expect_coco_objects({"--device", "emulated"});
 }
 #endif
 

@@ -268,6 +268,25 @@ TEST(Lowering, StridesOfTheFileMustMatchTheLayers) {
   EXPECT_FALSE(build(8).ok());
 }
 
+TEST(Lowering, DflMustBeASumOverItsBins) {
+  const auto refusal = [](auto change) {
+    Module head = make_head("DDetect", "model.0", 1, 3);
+    Module conv = make_conv2d("dfl.conv", {.out = 1, .in = 4}, 1);
+    conv.tensors["weight"] = imported({1, 4, 1, 1}, {0, 1, 2, 3});
+    head.children.emplace_back("dfl", make_module("models.common.DFL", "dfl", {{"conv", conv}}));
+    change(head);
+    return lower_to_model(make_model({as_layer(head, {-1})})).status();
+  };
+  EXPECT_EQ(refusal([](Module&) {}).message(), "");
+  expect_refused(refusal([](Module& head) {
+                   head.children.back().second.children[0].second.tensors["weight"] =
+                       imported({1, 4, 1, 1}, {0, 1, 2, 4});
+                 }),
+                 StatusCode::kUnsupported, "weights of 'dfl' are not 0, 1, ..., 3");
+  expect_refused(refusal([](Module& head) { head.attributes["reg_max"] = int64_t{1}; }),
+                 StatusCode::kUnsupported, "without DFL");
+}
+
 TEST(Lowering, WeightsThatHalfPrecisionCannotHoldAreNamed) {
   Module conv = make_conv2d("model.0", {8, 3, 1}, 1);
   std::vector<float> weight = random_floats(24, 1);

@@ -208,6 +208,47 @@ TEST(LoweringYolov7, SppfPoolsThreeTimesInARow) {
   });
 }
 
+// The CSP blocks of its baseline configurations, around bottlenecks that add.
+TEST(LoweringYolov7, CspBlocksDifferInWhatTheSideBranchReads) {
+  Module bottleneck = make_module("models.common.Bottleneck", "b");
+  bottleneck.children = {{"cv1", make_conv("b.1", {.out = 3, .in = 3}, 41)},
+                         {"cv2", make_conv("b.2", {.out = 3, .in = 3, .kernel = 3}, 42)}};
+  bottleneck.attributes["add"] = true;
+  Module res = make_module("models.common.Res", "r");
+  res.children = {{"cv1", make_conv("r.1", {.out = 2, .in = 3}, 43)},
+                  {"cv2", make_conv("r.2", {.out = 2, .in = 2, .kernel = 3}, 44)},
+                  {"cv3", make_conv("r.3", {.out = 3, .in = 2}, 45)}};
+  res.attributes["add"] = true;
+  const auto through = [](const Module& inner, const Tensor& x) {
+    Tensor y = x;
+    for (const auto& [name, conv] : inner.children) y = conv_block(conv, y);
+    return sum({x, y});
+  };
+  for (const Module& inner : {bottleneck, res}) {
+    const std::string kind = inner.type_name() == "Res" ? "Res" : "Bottleneck";
+    const Module m = make_module("torch.nn.modules.container.Sequential", "m", {{"0", inner}});
+    for (const char letter : {'A', 'B', 'C'}) {
+      Module block = make_module("models.common." + kind + "CSP" + letter, "");
+      const int64_t side_in = letter == 'B' ? 3 : 4;
+      block.children = {{"cv1", make_conv("1", {.out = 3, .in = 4}, 46)},
+                        {"cv2", make_conv("2", {.out = 3, .in = side_in}, 47)},
+                        {"m", m}};
+      if (letter == 'C') {
+        block.children.emplace_back("cv3", make_conv("3", {.out = 3, .in = 3}, 48));
+      }
+      const char* last = letter == 'C' ? "cv4" : "cv3";
+      block.children.emplace_back(last, make_conv("4", {.out = 5, .in = 6}, 49));
+      check_block(block, 5, 1, [&](const Tensor& x) {
+        const Tensor first = conv_block(*block.child("cv1"), x);
+        Tensor deep = through(inner, first);
+        if (letter == 'C') deep = conv_block(*block.child("cv3"), deep);
+        const Tensor side = conv_block(*block.child("cv2"), letter == 'B' ? first : x);
+        return conv_block(*block.child(last), joined({deep, side}));
+      });
+    }
+  }
+}
+
 TEST(LoweringYolov7, ShortcutAddsAndChuncatJoinsHalves) {
   const Tensor x = random_map(4, 6, 3, 1);
   const Module first = make_conv2d("", {.out = 4, .in = 3}, 2);
@@ -307,6 +348,8 @@ TEST(LoweringYolov7, BrokenHeadsAreRefusedByName) {
   expect("anchors [2,2] for 1 levels", [](Module& m) {
     m.tensors["anchor_grid"] = imported({2, 2}, kAnchors);
   });
+  expect("anchors [] for 1 levels",
+         [](Module& m) { m.tensors["anchor_grid"] = imported({}, {5}); });
   expect("are not pairs", [](Module& m) {
     m.tensors["anchor_grid"] = imported({1, 3}, {1, 2, 3});
   });

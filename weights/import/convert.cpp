@@ -12,8 +12,12 @@
 #include "engine/base/str_cat.h"
 #include "weights/format/file_io.h"
 #include "weights/format/packed_file.h"
+#include "weights/import/arch/architecture.h"
+#include "weights/import/arch/build.h"
 #include "weights/import/arch/from_state_dict.h"
 #include "weights/import/arch/state_dict.h"
+#include "weights/import/arch/synthetic.h"
+#include "weights/import/arch/tensor_source.h"
 #include "weights/import/lowering.h"
 #include "weights/import/module_tree.h"
 
@@ -46,8 +50,13 @@ std::string_view dialect_name(Dialect dialect) {
 }
 
 std::string describe_origin(const Checkpoint& checkpoint) {
-  const bool has_modules = checkpoint.origin == ModuleOrigin::kPickled;
-  return str_cat(dialect_name(checkpoint.dialect), has_modules ? "" : " state dictionary");
+  const std::string dialect(dialect_name(checkpoint.dialect));
+  switch (checkpoint.origin) {
+    case ModuleOrigin::kPickled: return dialect;
+    case ModuleOrigin::kStateDict: return dialect + " state dictionary";
+    case ModuleOrigin::kSynthetic: return dialect + " definition with synthetic weights";
+  }
+  return dialect;
 }
 
 // One name a class: the checkpoint's, and "class N" where it has none.
@@ -71,13 +80,10 @@ Result<Checkpoint> read_checkpoint(std::span<const std::byte> bytes,
   return checkpoint_from_state_dict(dict, architecture);
 }
 
-Result<ConvertedModel> convert_bytes(std::span<const std::byte> bytes,
-                                     const ConvertOptions& options) {
+Result<ConvertedModel> lower_checkpoint(Checkpoint checkpoint, const ConvertOptions& options) {
   if (options.weight_dtype != DType::kF16 && options.weight_dtype != DType::kF32) {
     return invalid_argument("weights are stored as fp16 or fp32");
   }
-  if (looks_like_packed_file(bytes)) return invalid_argument("this is a packed model already");
-  YOLOCU_ASSIGN_OR_RETURN(Checkpoint checkpoint, read_checkpoint(bytes, options.architecture));
   Lowering lowering;
   lowering.builder = GraphBuilder(options.weight_dtype);
   lowering.branch = options.branch;
@@ -95,7 +101,28 @@ Result<ConvertedModel> convert_bytes(std::span<const std::byte> bytes,
   if (options.branch == HeadBranch::kAuxiliary) spec.architecture += " (auxiliary head)";
   spec.class_names = complete_names(std::move(checkpoint.class_names), class_count(spec));
   spec.input_size = options.input_size;
-  YOLOCU_ASSIGN_OR_RETURN(spec.source_sha256, sha256(bytes));
+  return converted;
+}
+
+Result<ConvertedModel> convert_bytes(std::span<const std::byte> bytes,
+                                     const ConvertOptions& options) {
+  if (looks_like_packed_file(bytes)) return invalid_argument("this is a packed model already");
+  YOLOCU_ASSIGN_OR_RETURN(Checkpoint checkpoint, read_checkpoint(bytes, options.architecture));
+  YOLOCU_ASSIGN_OR_RETURN(ConvertedModel converted,
+                          lower_checkpoint(std::move(checkpoint), options));
+  YOLOCU_ASSIGN_OR_RETURN(converted.model.spec.source_sha256, sha256(bytes));
+  return converted;
+}
+
+Result<ConvertedModel> synthesize(uint64_t seed, const ConvertOptions& options) {
+  YOLOCU_ASSIGN_OR_RETURN(const Architecture* named, find_architecture(options.architecture));
+  ZeroSource zeros;
+  YOLOCU_ASSIGN_OR_RETURN(Checkpoint checkpoint, build_checkpoint(*named, zeros));
+  checkpoint.origin = ModuleOrigin::kSynthetic;
+  YOLOCU_ASSIGN_OR_RETURN(ConvertedModel converted,
+                          lower_checkpoint(std::move(checkpoint), options));
+  fill_with_synthetic_weights(converted.model, seed);
+  converted.model.spec.source_name = str_cat("synthetic weights, seed ", seed);
   return converted;
 }
 
@@ -110,6 +137,13 @@ Result<ConvertedModel> convert_checkpoint(const std::string& path, const Convert
   const Status valid = validate_model(converted->model);
   if (!valid.ok()) return valid.with_context(path);
   return converted;
+}
+
+Result<ConvertedModel> make_synthetic_model(uint64_t seed, const ConvertOptions& options) {
+  Result<ConvertedModel> made = guarded([&] { return synthesize(seed, options); });
+  if (!made.ok()) return made;
+  YOLOCU_RETURN_IF_ERROR(validate_model(made->model));
+  return made;
 }
 
 }  // namespace yolocu

@@ -39,4 +39,8 @@ struct ConvertedModel {
 // asked of a head that has none. The architecture of an auxiliary conversion says so.
 Result<ConvertedModel> convert_checkpoint(const std::string& path, const ConvertOptions& options);
 
+// A model of options.architecture (arch/architecture.h) with 80 classes and made-up weights
+// (arch/synthetic.h): something to measure with. kInvalidArgument: a name that is not known.
+Result<ConvertedModel> make_synthetic_model(uint64_t seed, const ConvertOptions& options);
+
 }  // namespace yolocu

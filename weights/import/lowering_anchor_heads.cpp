@@ -73,7 +73,7 @@ Result<std::vector<std::vector<float>>> read_anchors(const Module& head,
   const size_t levels = strides.size();
   const std::vector<float> values = anchors->values();
   const size_t each = values.size() / levels;
-  if (each == 0 || anchors->shape[0] != static_cast<int64_t>(levels)) {
+  if (each == 0 || anchors->shape.empty() || anchors->shape[0] != static_cast<int64_t>(levels)) {
     return corrupt(str_cat("anchors ", shape_text(anchors->shape), " for ", levels, " levels"));
   }
   std::vector<std::vector<float>> lists(levels);

@@ -23,9 +23,10 @@ constexpr std::array kLayouts{
 };
 
 struct BranchLists {
-  std::string_view box, cls;
+  std::string_view box, cls, dfl;
 };
-constexpr std::array<BranchLists, 3> kLists{{{"cv2", "cv3"}, {"cv4", "cv5"}, {"cv6", "cv7"}}};
+constexpr std::array<BranchLists, 3> kLists{
+    {{"cv2", "cv3", "dfl"}, {"cv4", "cv5", "dfl2"}, {"cv6", "cv7", "dfl3"}}};
 
 const HeadLayout* find_layout(std::string_view type_name) {
   for (const HeadLayout& layout : kLayouts) {
@@ -45,7 +46,23 @@ Result<DecodeDflOp> read_decode(const Module& head) {
   const auto classes = head.integer("nc");
   const auto bins = head.integer("reg_max");
   if (!classes || !bins) return corrupt("attribute 'nc' or 'reg_max' is missing");
+  if (*bins < 2) return unsupported("a head without DFL (reg_max 1)");
   return DecodeDflOp{.classes = *classes, .bins = *bins, .strides = {}};
+}
+
+// DFL is a sum with the weights 0, 1, 2, ..., which a head keeps as those of a convolution.
+Status check_dfl(const Module& head, std::string_view name, int64_t bins) {
+  const Module* dfl = head.child(name);
+  const Module* conv = dfl == nullptr ? nullptr : dfl->child("conv");
+  const ImportedTensor* weight = conv == nullptr ? nullptr : conv->tensor("weight");
+  if (weight == nullptr) return {};
+  const std::vector<float> values = weight->values();
+  bool is_sum = static_cast<int64_t>(values.size()) == bins;
+  for (size_t j = 0; j < values.size(); ++j) {
+    is_sum = is_sum && values[j] == static_cast<float>(j);
+  }
+  if (is_sum) return {};
+  return unsupported(str_cat("weights of '", name, "' are not 0, 1, ..., ", bins - 1));
 }
 
 Result<Values> lower_branch(Lowering& lowering, const Module& head, const HeadLayout& layout,
@@ -69,6 +86,7 @@ Result<Values> lower_branch(Lowering& lowering, const Module& head, const HeadLa
     decode.strides.push_back(static_cast<float>(lowering.builder.shape(x).extent.divisor));
   }
   YOLOCU_RETURN_IF_ERROR(check_strides(head, decode.strides));
+  YOLOCU_RETURN_IF_ERROR(check_dfl(head, kLists[branch].dfl, decode.bins));
   YOLOCU_ASSIGN_OR_RETURN(const int prediction,
                           lowering.builder.add(head.path, outputs, std::move(decode)));
   lowering.head =

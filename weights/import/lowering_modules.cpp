@@ -257,6 +257,10 @@ Result<Values> lower_cb_fuse(Lowering& lowering, const Module& block, const Sour
 constexpr std::array kRules{
     NamedRule{"AConv", lower_aconv},
     NamedRule{"ADown", lower_adown},
+    NamedRule{"Bottleneck", lower_bottleneck},
+    NamedRule{"BottleneckCSPA", lower_csp},
+    NamedRule{"C3", lower_csp},
+    NamedRule{"ResCSPA", lower_csp},
     NamedRule{"CBFuse", lower_cb_fuse},
     NamedRule{"CBLinear", lower_cb_linear},
     NamedRule{"Concat", lower_concat},

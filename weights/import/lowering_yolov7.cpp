@@ -1,5 +1,6 @@
 // What each building block computes that only YOLOv7's code (models/common.py) has.
 #include <array>
+#include <initializer_list>
 #include <utility>
 
 #include "engine/base/str_cat.h"
@@ -75,6 +76,46 @@ Result<Values> lower_sppf(Lowering& lowering, const Module& block, const Sources
   return Values{y};
 }
 
+// The children `names`, one after the other.
+Result<int> lower_chain(Lowering& lowering, const Module& block,
+                        std::initializer_list<std::string_view> names, int x) {
+  for (const std::string_view name : names) {
+    YOLOCU_ASSIGN_OR_RETURN(x, lowering.lower_child(block, name, x));
+  }
+  return x;
+}
+
+// y = x + cv3(cv2(cv1(x))) if `add`, else cv3(cv2(cv1(x)))
+Result<Values> lower_res(Lowering& lowering, const Module& block, const Sources& inputs) {
+  YOLOCU_ASSIGN_OR_RETURN(const int x, only(inputs));
+  YOLOCU_ASSIGN_OR_RETURN(const int y, lower_chain(lowering, block, {"cv1", "cv2", "cv3"}, x));
+  if (block.integer("add").value_or(0) == 0) return Values{y};
+  YOLOCU_ASSIGN_OR_RETURN(const int sum,
+                          lowering.builder.add(block.path + ".add", {x, y}, AddOp{}));
+  return Values{sum};
+}
+
+// h = cv1(x); y = cv3(concat(m(h), cv2(h)))
+Result<Values> lower_csp_b(Lowering& lowering, const Module& block, const Sources& inputs) {
+  YOLOCU_ASSIGN_OR_RETURN(const int x, only(inputs));
+  YOLOCU_ASSIGN_OR_RETURN(const int first, lowering.lower_child(block, "cv1", x));
+  YOLOCU_ASSIGN_OR_RETURN(const int deep, lowering.lower_child(block, "m", first));
+  YOLOCU_ASSIGN_OR_RETURN(const int side, lowering.lower_child(block, "cv2", first));
+  YOLOCU_ASSIGN_OR_RETURN(const int joined, lowering.concat(block.path + ".concat", {deep, side}));
+  YOLOCU_ASSIGN_OR_RETURN(const int y, lowering.lower_child(block, "cv3", joined));
+  return Values{y};
+}
+
+// y = cv4(concat(cv3(m(cv1(x))), cv2(x)))
+Result<Values> lower_csp_c(Lowering& lowering, const Module& block, const Sources& inputs) {
+  YOLOCU_ASSIGN_OR_RETURN(const int x, only(inputs));
+  YOLOCU_ASSIGN_OR_RETURN(const int deep, lower_chain(lowering, block, {"cv1", "m", "cv3"}, x));
+  YOLOCU_ASSIGN_OR_RETURN(const int side, lowering.lower_child(block, "cv2", x));
+  YOLOCU_ASSIGN_OR_RETURN(const int joined, lowering.concat(block.path + ".concat", {deep, side}));
+  YOLOCU_ASSIGN_OR_RETURN(const int y, lowering.lower_child(block, "cv4", joined));
+  return Values{y};
+}
+
 Status check_channel_dimension(const Module& module) {
   if (module.integer("d").value_or(1) == 1) return {};
   return unsupported(str_cat("layer ", module.path, " (", module.type_name(),
@@ -108,9 +149,17 @@ Result<Values> lower_chuncat(Lowering& lowering, const Module& module, const Sou
 }
 
 constexpr std::array kRules{
-    NamedRule{"Chuncat", lower_chuncat}, NamedRule{"DownC", lower_down_c},
-    NamedRule{"ReOrg", lower_reorg},     NamedRule{"RepConv", lower_rep_conv},
-    NamedRule{"SPPF", lower_sppf},       NamedRule{"Shortcut", lower_shortcut},
+    NamedRule{"BottleneckCSPB", lower_csp_b},
+    NamedRule{"BottleneckCSPC", lower_csp_c},
+    NamedRule{"Chuncat", lower_chuncat},
+    NamedRule{"DownC", lower_down_c},
+    NamedRule{"ReOrg", lower_reorg},
+    NamedRule{"RepConv", lower_rep_conv},
+    NamedRule{"Res", lower_res},
+    NamedRule{"ResCSPB", lower_csp_b},
+    NamedRule{"ResCSPC", lower_csp_c},
+    NamedRule{"SPPF", lower_sppf},
+    NamedRule{"Shortcut", lower_shortcut},
 };
 
 }  // namespace

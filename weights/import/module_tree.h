@@ -81,10 +81,10 @@ struct Checkpoint {
 // Reads a .pt file of torch.save, zip or legacy: one that pickles the model object (`ema` preferred
 // to `model`), or a state dictionary of an architecture that is named (arch/architecture.h) or, if
 // `architecture` is empty, guessed. Executes nothing the file names. The tensors are views of the
-// bytes, which must outlive the checkpoint. Errors: what zip_archive.h, pickle.h, torch_file.h, torch_modules.h and
-// arch/from_state_dict.h refuse; kUnsupported for an unknown model class, or a file with neither
-// modules nor tensors; kInvalidArgument if an architecture is named although the file has modules;
-// kCorrupt if the class names are not numbered 0..n-1.
+// bytes, which must outlive the checkpoint. Errors: what zip_archive.h, pickle.h, torch_file.h,
+// torch_modules.h and arch/from_state_dict.h refuse; kUnsupported for an unknown model class, or a
+// file with neither modules nor tensors; kInvalidArgument if an architecture is named although the
+// file has modules; kCorrupt if the class names are not numbered 0..n-1.
 Result<Checkpoint> read_torch_checkpoint(std::span<const std::byte> bytes,
                                          const std::string& architecture = {});
 
