@@ -140,18 +140,14 @@ TEST(Demo, AllSamplesAtTwoSizes) {
   }
 }
 
-// The same weights in the dialects of two codes.
-class CocoModel : public ::testing::TestWithParam<const char*> {};
-
-TEST_P(CocoModel, OnPhotographs) {
-  const std::string checkpoint = std::string("weights/") + GetParam() + ".pt";
-  YOLOCU_REQUIRE_SHARED(checkpoint);
+TEST(Demo, CocoModelOnPhotographs) {
+  YOLOCU_REQUIRE_SHARED("weights/yolov9t-coco-official.pt");
   YOLOCU_REQUIRE_SHARED("weights/expected");
   YOLOCU_REQUIRE_SHARED("images");
   const TempDir folder;
   const std::string model = folder.file("coco.yolocu");
-  const ProgramResult converted =
-      run_yolocu({"convert", testing::shared_dir() + "/" + checkpoint, "-o", model});
+  const ProgramResult converted = run_yolocu(
+      {"convert", testing::shared_dir() + "/weights/yolov9t-coco-official.pt", "-o", model});
   ASSERT_EQ(converted.exit_code, 0) << converted.err;
   for (const std::string name : {"bus", "zidane", "horses", "dog"}) {
     std::vector<Expected> expected;
@@ -164,12 +160,6 @@ TEST_P(CocoModel, OnPhotographs) {
     expect_same_objects(detect(picture, {"--model", model}), expected, name);
   }
 }
-
-INSTANTIATE_TEST_SUITE_P(Dialects, CocoModel,
-                         ::testing::Values("yolov9t-coco-official", "yolov9t-coco"),
-                         [](const auto& test) {
-                           return std::string(test.index == 0 ? "yolov9" : "ultralytics");
-                         });
 
 }  // namespace
 }  // namespace yolocu
