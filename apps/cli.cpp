@@ -56,6 +56,12 @@ void add_device_options(CLI::App& app, Device& device, Precision& precision, int
   add_parsed(app, "--threads", threads, parse_count, "N", "CPU threads [all]");
 }
 
+void add_counters(CLI::App& app, std::string& path) {
+  not_empty(
+      app.add_option("--counters", path, "Write the kernels launched on cuda or emulated as JSON"))
+      ->type_name("FILE");
+}
+
 void add_detect(CLI::App& program, DetectArguments& a) {
   CLI::App& app = *program.add_subcommand("detect", "Find objects in pictures");
   not_empty(app.add_option("INPUT", a.inputs, "Picture files, folders of them, or quoted globs"))
@@ -77,6 +83,7 @@ void add_detect(CLI::App& program, DetectArguments& a) {
   not_empty(app.add_option("--json", a.json, "Write one JSON document; - is stdout"))
       ->type_name("FILE|-");
   not_empty(app.add_option("--out", a.out, "Write annotated copies here"))->type_name("DIR");
+  add_counters(app, a.counters);
   app.footer(
       "Example: yolocu detect --out annotated --json found.json photos/ 'more/*.png'\n"
       "A picture that cannot be read is reported and left out; the exit code is then 1.");
@@ -119,7 +126,13 @@ void add_info(CLI::App& program, InfoArguments& a) {
   app.add_flag_callback(
       "--layers", [&a] { a.layers = LayerTable::kShow; }, "List every layer");
   add_parsed(app, "--size", a.size, parse_input_size, "N|WxH",
-             "Network input for shapes and FLOPs [the model's]");
+             "Network input for shapes, FLOPs and plan [the model's]");
+  app.add_flag_callback(
+      "--plan", [&a] { a.plan = PlanTable::kShow; },
+      "List every kernel launch of a device, which need not be there");
+  add_parsed(app, "--device", a.device, parse_device, kDevices, "Of the plan [cuda]");
+  add_parsed(app, "--precision", a.precision, parse_precision, kPrecisions, "Of the plan [auto]");
+  add_parsed(app, "--batch", a.batch, parse_count, "N", "Of the plan [1]");
 }
 
 void add_run(CLI::App& program, RunArguments& a) {
@@ -132,7 +145,8 @@ void add_run(CLI::App& program, RunArguments& a) {
       ->required()
       ->type_name("Y.npy");
   add_device_options(app, a.device, a.precision, a.threads);
-  app.footer("Computes in fp32 unless --precision says otherwise.");
+  add_counters(app, a.counters);
+  app.footer("Computes in fp32, on cuda and emulated in fp16, unless --precision says otherwise.");
 }
 
 void add_all(CLI::App& program, CommandLine& line) {

@@ -19,6 +19,7 @@ struct DetectArguments {
   std::string classes;              // as typed; empty: all
   std::string json;                 // a file, "-" for stdout, empty for none
   std::string out;                  // folder of annotated pictures; empty: none
+  std::string counters;             // file of launch records; empty: none
   std::vector<std::string> inputs;  // files, folders, globs
 };
 int detect_command(const DetectArguments& arguments);
@@ -36,12 +37,17 @@ struct ConvertArguments {
 int convert_command(const ConvertArguments& arguments);
 
 enum class LayerTable : uint8_t { kHide, kShow };
+enum class PlanTable : uint8_t { kHide, kShow };
 
 // What a packed file holds.
 struct InfoArguments {
   std::string model;  // empty: the embedded one
   InputSize size;     // for GFLOPs and shapes
   LayerTable layers = LayerTable::kHide;
+  PlanTable plan = PlanTable::kHide;
+  Device device = Device::kAuto;  // of the plan; kAuto: cuda, whether there is one or not
+  Precision precision = Precision::kAuto;
+  int64_t batch = 1;
 };
 int info_command(const InfoArguments& arguments);
 
@@ -51,8 +57,9 @@ struct RunArguments {
   std::string input;   // .npy, [B,3,H,W] RGB in 0..1
   std::string output;  // .npy, [B, anchors, 4 + classes]
   Device device = Device::kAuto;
-  Precision precision = Precision::kAuto;  // kAuto: fp32, as fits a numerical check
+  Precision precision = Precision::kAuto;  // kAuto: fp32 on the host's devices, for checks
   int threads = 0;
+  std::string counters;  // file of launch records; empty: none
 };
 int run_command(const RunArguments& arguments);
 

@@ -68,6 +68,7 @@ class DetectRun {
       if (!status.ok()) fail(named(status, path));
     }
     timing_.total_ms = milliseconds_since(start_);
+    if (const Status status = write_counters(detector); !status.ok()) fail(status);
     return finish(detector.class_names());
   }
 
@@ -107,6 +108,12 @@ class DetectRun {
     result.annotated.clear();
   }
 
+  Status write_counters(Detector& detector) const {
+    if (arguments_.counters.empty()) return {};
+    YOLOCU_ASSIGN_OR_RETURN(const std::string json, detector.take_launches_json());
+    return write_file(arguments_.counters, std::as_bytes(std::span(json)));
+  }
+
   Status write_results(std::span<const std::string> class_names) {
     if (json_to_stdout()) return print(detections_json(results_, class_names));
     if (!arguments_.json.empty()) {
@@ -136,6 +143,7 @@ int detect_command(const DetectArguments& arguments) {
   DetectorOptions options = arguments.options;
   options.height = arguments.size.height;
   options.width = arguments.size.width;
+  options.launches = arguments.counters.empty() ? LaunchRecords::kDrop : LaunchRecords::kKeep;
   if (!arguments.classes.empty()) {
     const Result<std::shared_ptr<const Model>> model = open_model(arguments.model);
     if (!model.ok()) return report_failure(model.status());

@@ -5,6 +5,8 @@
 #include "apps/console.h"
 #include "apps/embedded_model.h"
 #include "apps/model_source.h"
+#include "apps/plan_table.h"
+#include "apps/text_table.h"
 #include "engine/base/checked.h"
 #include "engine/base/str_cat.h"
 
@@ -94,17 +96,15 @@ std::string attributes(const Op& op) {
   return "";
 }
 
-using Row = std::vector<std::string>;
-
-Row layer_row(const Description& d, size_t node) {
+TableRow layer_row(const Description& d, size_t node) {
   const Node& n = d.model.spec.graph.nodes[node];
-  Row row = {std::to_string(node),
-             n.name,
-             std::string(op_name(n.op)),
-             shape_of(d, node),
-             attributes(n.op),
-             "",
-             ""};
+  TableRow row = {std::to_string(node),
+                  n.name,
+                  std::string(op_name(n.op)),
+                  shape_of(d, node),
+                  attributes(n.op),
+                  "",
+                  ""};
   const auto* conv = std::get_if<ConvOp>(&n.op);
   if (conv == nullptr) return row;
   const int64_t in_channels = d.shapes[static_cast<size_t>(n.inputs[0])].channels;
@@ -118,23 +118,21 @@ Row layer_row(const Description& d, size_t node) {
 }
 
 std::string layer_table(const Description& d) {
-  std::vector<Row> rows = {{"#", "name", "op", "output", "attributes", "parameters", "MFLOPs"}};
+  std::vector<TableRow> rows = {
+      {"#", "name", "op", "output", "attributes", "parameters", "MFLOPs"}};
   for (size_t i = 0; i < d.shapes.size(); ++i) rows.push_back(layer_row(d, i));
-  std::vector<size_t> widths(rows[0].size(), 0);
-  for (Row& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      row[i] = one_line(row[i]);
-      widths[i] = std::max(widths[i], character_count(row[i]));
-    }
-  }
-  std::string text = "\n";
-  for (const Row& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) line += padded(row[i], widths[i] + 2);
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
-  }
-  return text;
+  return "\n" + text_table(rows, std::vector<Align>(rows[0].size(), Align::kLeft));
+}
+
+// The plan of the GPU unless another device is asked for: the only one with kernels of ours.
+Result<std::string> plan_of(const InfoArguments& arguments, std::shared_ptr<const Model> model) {
+  const Device device = arguments.device == Device::kAuto ? Device::kCuda : arguments.device;
+  YOLOCU_ASSIGN_OR_RETURN(const PlanReport report, report_plan(std::move(model), device,
+                                                               {.batch = arguments.batch,
+                                                                .height = arguments.size.height,
+                                                                .width = arguments.size.width,
+                                                                .precision = arguments.precision}));
+  return plan_table(report);
 }
 
 Status info(const InfoArguments& arguments) {
@@ -143,6 +141,11 @@ Status info(const InfoArguments& arguments) {
   if (!description.ok()) return description.status().with_context(model_label(arguments.model));
   std::string text = card(*description, arguments.model);
   if (arguments.layers == LayerTable::kShow) text += layer_table(*description);
+  if (arguments.plan == PlanTable::kShow) {
+    const Result<std::string> plan = plan_of(arguments, model);
+    if (!plan.ok()) return plan.status().with_context(model_label(arguments.model));
+    text += *plan;
+  }
   return print(text);
 }
 

@@ -6,6 +6,8 @@
 #include "apps/npy.h"
 #include "engine/base/str_cat.h"
 #include "engine/executor.h"
+#include "engine/launches_json.h"
+#include "weights/format/file_io.h"
 
 namespace yolocu {
 namespace {
@@ -55,6 +57,20 @@ NpyArray to_scores(const Executor& executor, const Model& model) {
   return output;
 }
 
+// For numerical checks: the host's devices compute in fp32, the others as they do for pictures.
+Precision numerical_precision(const RunArguments& arguments) {
+  const Device device = resolve_device(arguments.device);
+  const bool is_gpu = device == Device::kCuda || device == Device::kEmulated;
+  const bool wants_fp32 = arguments.precision == Precision::kAuto && !is_gpu;
+  return wants_fp32 ? Precision::kFp32 : arguments.precision;
+}
+
+Status write_counters(const std::string& path, Executor& executor) {
+  if (path.empty()) return {};
+  const std::string json = launches_json(executor.take_launches());
+  return write_file(path, std::as_bytes(std::span(json)));
+}
+
 Status run(const RunArguments& arguments) {
   YOLOCU_ASSIGN_OR_RETURN(const std::shared_ptr<const Model> model, open_model(arguments.model));
   YOLOCU_ASSIGN_OR_RETURN(const NpyArray input, read_npy(arguments.input));
@@ -65,9 +81,9 @@ Status run(const RunArguments& arguments) {
   options.batch = input.shape[0];
   options.height = input.shape[2];
   options.width = input.shape[3];
-  options.precision =
-      arguments.precision == Precision::kAuto ? Precision::kFp32 : arguments.precision;
+  options.precision = numerical_precision(arguments);
   options.threads = arguments.threads;
+  options.launches = arguments.counters.empty() ? LaunchRecords::kDrop : LaunchRecords::kKeep;
   const Result<std::unique_ptr<Executor>> created =
       create_executor(model, arguments.device, options);
   if (!created.ok()) {
@@ -82,6 +98,7 @@ Status run(const RunArguments& arguments) {
   }
   const NpyArray output = to_scores(executor, *model);
   YOLOCU_RETURN_IF_ERROR(write_npy(arguments.output, output.shape, output.values));
+  YOLOCU_RETURN_IF_ERROR(write_counters(arguments.counters, executor));
   return print(str_cat(one_line(arguments.output), ": ", shape_text(output.shape), " f32\n"));
 }
 

@@ -8,10 +8,15 @@ set(YOLOCU_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/yolocu)
 
 # The program itself is installed by apps. Of the libraries, what a program that embeds the engine
 # links: neither the importer nor the command line.
-install(TARGETS yolocu_engine yolocu_format yolocu_kernels yolocu_base
+set(installed_libraries engine format kernels base)
+if(YOLOCU_HAS_EMULATION)
+  list(APPEND installed_libraries kernels_emulated emulation)
+endif()
+list(TRANSFORM installed_libraries PREPEND yolocu_ OUTPUT_VARIABLE installed_targets)
+install(TARGETS ${installed_targets}
   EXPORT yolocuTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-foreach(name engine format kernels base)
+foreach(name ${installed_libraries})
   set_target_properties(yolocu_${name} PROPERTIES EXPORT_NAME ${name})
 endforeach()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/engine/include/yolocu

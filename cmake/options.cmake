@@ -8,6 +8,13 @@ set(YOLOCU_CUDA AUTO CACHE STRING "Compile CUDA kernels: AUTO (if nvcc is found)
 set(YOLOCU_ONEDNN AUTO CACHE STRING "CPU device on oneDNN: AUTO (if found), ON or OFF")
 set(YOLOCU_SANITIZER "" CACHE STRING "Empty, address (with undefined) or thread")
 
+# The emulated device. AddressSanitizer follows its switches between fibers; ThreadSanitizer is not
+# told of them.
+set(YOLOCU_HAS_EMULATION ON)
+if(YOLOCU_SANITIZER STREQUAL "thread")
+  set(YOLOCU_HAS_EMULATION OFF)
+endif()
+
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)

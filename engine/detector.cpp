@@ -5,9 +5,9 @@
 
 #include "engine/base/guard.h"
 #include "engine/base/str_cat.h"
+#include "engine/detection_pipeline.h"
 #include "engine/executor.h"
-#include "engine/postprocess/nms.h"
-#include "engine/preprocess/letterbox.h"
+#include "engine/launches_json.h"
 #include "weights/format/model.h"
 #include "weights/format/packed_file.h"
 
@@ -38,17 +38,6 @@ Status check_classes(const DetectorOptions& options, int64_t classes) {
   return {};
 }
 
-NmsOptions nms_options(const DetectorOptions& options, const ModelSpec& spec) {
-  NmsOptions nms;
-  const bool has_objectness = std::holds_alternative<DecodeAnchorOp>(spec.graph.nodes.back().op);
-  nms.layout = has_objectness ? ScoreLayout::kObjectnessAndClasses : ScoreLayout::kClasses;
-  nms.confidence = options.confidence;
-  nms.iou = options.iou;
-  nms.max_detections = options.max_detections;
-  nms.classes = options.classes;
-  return nms;
-}
-
 // A network that overflows can give boxes of NaN, which are in no picture.
 bool is_no_box(const Detection& d) {
   return !(d.x1 <= d.x2 && d.y1 <= d.y2);
@@ -58,11 +47,7 @@ bool is_no_box(const Detection& d) {
 
 struct Detector::State {
   std::shared_ptr<const Model> model;
-  std::unique_ptr<Executor> executor;
-  NmsOptions nms;
-  std::vector<uint8_t> resized;  // scratch of letterbox()
-
-  Result<std::vector<Detection>> detect(const ImageView& image);
+  std::unique_ptr<DetectionPipeline> pipeline;
 };
 
 Detector::Detector(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -87,32 +72,33 @@ Result<Detector> Detector::create(std::shared_ptr<const Model> model,
                                   const DetectorOptions& options) {
   YOLOCU_RETURN_IF_ERROR(check_thresholds(options));
   YOLOCU_RETURN_IF_ERROR(check_classes(options, class_count(model->spec)));
+  DetectorOptions resolved = options;
+  resolved.device = resolve_device(options.device);
+  const bool is_gpu = resolved.device == Device::kCuda || resolved.device == Device::kEmulated;
   auto state = std::make_unique<State>();
-  const ExecutorOptions executor_options = {.batch = 1,
-                                            .height = options.height,
-                                            .width = options.width,
-                                            .precision = options.precision,
-                                            .threads = options.threads};
-  YOLOCU_ASSIGN_OR_RETURN(state->executor,
-                          create_executor(model, options.device, executor_options));
-  state->nms = nms_options(options, model->spec);
+  YOLOCU_ASSIGN_OR_RETURN(state->pipeline, is_gpu ? create_gpu_pipeline(model, resolved)
+                                                  : create_host_pipeline(model, resolved));
   state->model = std::move(model);
   return Detector(std::move(state));
 }
 
-Result<std::vector<Detection>> Detector::detect(const ImageView& image) {
-  return guarded([&] { return state_->detect(image); });
+Result<Detector> Detector::share() const {
+  return guarded([&]() -> Result<Detector> {
+    auto state = std::make_unique<State>();
+    YOLOCU_ASSIGN_OR_RETURN(state->pipeline, state_->pipeline->share());
+    state->model = state_->model;
+    return Detector(std::move(state));
+  });
 }
 
-Result<std::vector<Detection>> Detector::State::detect(const ImageView& image) {
-  const int pad_value = model->spec.letterbox.pad_value;
-  YOLOCU_RETURN_IF_ERROR(letterbox(executor->input(), executor->height(), executor->width(),
-                                   pad_value, image, resized));
-  YOLOCU_RETURN_IF_ERROR(executor->run());
-  std::vector<Detection> detections = non_max_suppression(executor->output(), executor->row(), nms);
-  scale_boxes(detections, executor->height(), executor->width(), image.height, image.width);
-  std::erase_if(detections, is_no_box);
-  return detections;
+Result<std::vector<Detection>> Detector::detect(const ImageView& image) {
+  Result<std::vector<Detection>> found = guarded([&] { return state_->pipeline->detect(image); });
+  if (found.ok()) std::erase_if(*found, is_no_box);
+  return found;
+}
+
+Result<std::string> Detector::take_launches_json() {
+  return guarded([&] { return Result(launches_json(state_->pipeline->take_launches())); });
 }
 
 const std::vector<std::string>& Detector::class_names() const {

@@ -6,19 +6,15 @@
 
 #include "engine/base/guard.h"
 #include "engine/base/str_cat.h"
+#include "engine/gpu/gpu_executor.h"
 #include "engine/memory_limit.h"
+#include "kernels/device_query.h"
 
 namespace yolocu {
 namespace {
 
 // Larger batches are mistakes; below, no product of extents overflows int64_t.
 constexpr int64_t kMaxBatch = 65536;
-
-#if YOLOCU_HAS_ONEDNN
-constexpr Device kDefaultDevice = Device::kCpu;
-#else
-constexpr Device kDefaultDevice = Device::kReference;
-#endif
 
 Status check_options(const ExecutorOptions& options) {
   if (options.batch < 1) {
@@ -73,8 +69,9 @@ double batch_bytes(const Graph& graph, const std::vector<ValueShape>& shapes,
           pixels * static_cast<double>(shapes[0].channels));
 }
 
-// Fills in the default size.
-Status check_model_at_size(const Model& model, Device device, ExecutorOptions& options) {
+}  // namespace
+
+Status resolve_size(const Model& model, Device device, ExecutorOptions& options) {
   YOLOCU_RETURN_IF_ERROR(validate_model(model));
   const Graph& graph = model.spec.graph;
   YOLOCU_ASSIGN_OR_RETURN(const std::vector<ValueShape> shapes, infer_shapes(graph));
@@ -85,11 +82,24 @@ Status check_model_at_size(const Model& model, Device device, ExecutorOptions& o
   return check_memory(least_bytes(shapes, device, options) + batch_bytes(graph, shapes, options));
 }
 
+namespace {
+
+Result<std::unique_ptr<Executor>> create_on_gpu(std::shared_ptr<const Model> model, Device device,
+                                                const ExecutorOptions& options) {
+  YOLOCU_ASSIGN_OR_RETURN(const DType dtype, gpu::gpu_dtype(options.precision));
+  YOLOCU_ASSIGN_OR_RETURN(
+      gpu::GpuDevice opened,
+      gpu::open_gpu_device(device, {.launches = options.launches, .workers = options.threads}));
+  YOLOCU_ASSIGN_OR_RETURN(auto loaded,
+                          gpu::GpuModel::create(std::move(model), std::move(opened), dtype));
+  return gpu::create_gpu_executor(std::move(loaded), options);
+}
+
 Result<std::unique_ptr<Executor>> create(std::shared_ptr<const Model> model, Device device,
                                          const ExecutorOptions& options) {
   ExecutorOptions resolved = options;
-  const Device chosen = device == Device::kAuto ? kDefaultDevice : device;
-  YOLOCU_RETURN_IF_ERROR(check_model_at_size(*model, chosen, resolved));
+  const Device chosen = resolve_device(device);
+  YOLOCU_RETURN_IF_ERROR(resolve_size(*model, chosen, resolved));
   switch (chosen) {
     case Device::kAuto: break;
     case Device::kReference: return create_reference_executor(std::move(model), resolved);
@@ -101,14 +111,27 @@ Result<std::unique_ptr<Executor>> create(std::shared_ptr<const Model> model, Dev
           "this build has no cpu executor (it needs oneDNN); use --device reference");
 #endif
     case Device::kCuda:
-      return unsupported("this build has no CUDA executor; use --device cpu or reference");
-    case Device::kEmulated:
-      return unsupported("this build has no emulated executor; use --device cpu or reference");
+    case Device::kEmulated: return create_on_gpu(std::move(model), chosen, resolved);
   }
   return invalid_argument("unknown device");
 }
 
+bool has_usable_gpu() {
+  const Result<DeviceList> list = query_devices();
+  return list.ok() && list->devices.front().compute_major >= gpu::kLeastComputeMajor;
+}
+
 }  // namespace
+
+Device resolve_device(Device device) {
+  if (device != Device::kAuto) return device;
+  if (has_usable_gpu()) return Device::kCuda;
+#if YOLOCU_HAS_ONEDNN
+  return Device::kCpu;
+#else
+  return Device::kReference;
+#endif
+}
 
 Result<std::unique_ptr<Executor>> create_executor(std::shared_ptr<const Model> model, Device device,
                                                   const ExecutorOptions& options) {

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/plan_step.h"
+#include "kernels/launch_log.h"
 #include "weights/format/model.h"
 #include "yolocu/options.h"
 #include "yolocu/status.h"
@@ -21,13 +23,10 @@ struct ExecutorOptions {
   int64_t height = 0;  // 0: the model's default; otherwise a multiple of graph_stride()
   int64_t width = 0;
   Precision precision = Precision::kAuto;
-  int threads = 0;  // of the cpu device; 0: all that this process may use, which is also the most
-};
-
-// One line of the plan, for people and tests.
-struct PlanStep {
-  std::string node;            // graph node's name
-  std::string implementation;  // "brgconv:avx512_core", "copy", "view", "reference"
+  // Of the cpu device, and of the host on the emulated one; 0: all that this process may use, which
+  // is also the most.
+  int threads = 0;
+  LaunchRecords launches = LaunchRecords::kDrop;  // of kernels: see take_launches()
 };
 
 // A context: owns its activations, shares the model. Not thread-safe; make one per thread.
@@ -51,7 +50,18 @@ class Executor {
 
   virtual std::vector<PlanStep> plan() const = 0;
   virtual int64_t arena_bytes() const = 0;
+
+  // With ExecutorOptions::launches, on the cuda and emulated devices: what was launched since the
+  // last call. On cuda a captured launch is told once, however often the graph runs.
+  virtual std::vector<LaunchRecord> take_launches() { return {}; }
 };
+
+// kAuto: the fastest device that this build has and this machine can use: cuda, cpu, reference.
+Device resolve_device(Device device);
+
+// Fills in the default size and checks everything that create_executor does for this device but
+// whether it is there.
+Status resolve_size(const Model& model, Device device, ExecutorOptions& options);
 
 // kUnsupported: the device is not in this build, or cannot run the precision.
 // kInvalidArgument: batch < 1, or a size that is not a positive multiple of the stride (says

@@ -26,7 +26,7 @@ struct CUgraphExec_st;
 namespace yolocu {
 
 using Event = CUevent_st*;      // a point in a stream
-using Graph = CUgraphExec_st*;  // captured work, ready to be launched again and again
+using LaunchGraph = CUgraphExec_st*;  // captured work, ready to be launched again and again
 
 // Handles that come back belong to the caller, who gives them back before the runtime ends, once
 // their work is done; the classes below do it. A handle that is not alive is kInvalidArgument on
@@ -80,10 +80,10 @@ class DeviceRuntime {
   virtual Status begin_capture(Stream stream) = 0;
   // Kernel arguments and addresses are those of the capture. Fails, and ends the capture, if it is
   // spoilt or a stream was not joined.
-  virtual Result<Graph> end_capture(Stream stream) = 0;
-  virtual Status destroy_graph(Graph graph) = 0;
+  virtual Result<LaunchGraph> end_capture(Stream stream) = 0;
+  virtual Status destroy_graph(LaunchGraph graph) = 0;
   // Waits, on the device, for earlier launches of the same graph.
-  virtual Status launch_graph(Graph graph, Stream stream) = 0;
+  virtual Status launch_graph(LaunchGraph graph, Stream stream) = 0;
 
   // Keeps records of launches. CUDA: of calls of launch() on streams of this runtime by the thread
   // that switched the log on, captured ones once. Emulated: of kernels that ran, in that order,
@@ -129,7 +129,7 @@ class OwnedHandle {
 
 using OwnedStream = OwnedHandle<Stream, &DeviceRuntime::destroy_stream>;
 using OwnedEvent = OwnedHandle<Event, &DeviceRuntime::destroy_event>;
-using OwnedGraph = OwnedHandle<Graph, &DeviceRuntime::destroy_graph>;
+using OwnedGraph = OwnedHandle<LaunchGraph, &DeviceRuntime::destroy_graph>;
 
 inline Result<OwnedStream> make_stream(DeviceRuntime& runtime) {
   YOLOCU_ASSIGN_OR_RETURN(const Stream stream, runtime.create_stream());
@@ -143,7 +143,7 @@ inline Result<OwnedEvent> make_event(DeviceRuntime& runtime) {
 
 // end_capture() with an owner.
 inline Result<OwnedGraph> finish_capture(DeviceRuntime& runtime, Stream stream) {
-  YOLOCU_ASSIGN_OR_RETURN(const Graph graph, runtime.end_capture(stream));
+  YOLOCU_ASSIGN_OR_RETURN(const LaunchGraph graph, runtime.end_capture(stream));
   return OwnedGraph(runtime, graph);
 }
 

@@ -140,10 +140,10 @@ class CudaRuntime : public DeviceRuntime {
     return checked(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal),
                    "begin of a capture");
   }
-  Result<Graph> end_capture(Stream stream) override {
+  Result<LaunchGraph> end_capture(Stream stream) override {
     cudaGraph_t captured = nullptr;
     YOLOCU_RETURN_IF_ERROR(checked(cudaStreamEndCapture(stream, &captured), "end of a capture"));
-    Graph graph = nullptr;
+    LaunchGraph graph = nullptr;
     const Status status =
         checked(cudaGraphInstantiate(&graph, captured, 0), "instantiation of a graph");
     const Status destroyed = checked(cudaGraphDestroy(captured), "end of a captured graph");
@@ -151,10 +151,10 @@ class CudaRuntime : public DeviceRuntime {
     YOLOCU_RETURN_IF_ERROR(destroyed);
     return graph;
   }
-  Status destroy_graph(Graph graph) override {
+  Status destroy_graph(LaunchGraph graph) override {
     return checked(cudaGraphExecDestroy(graph), "end of a graph");
   }
-  Status launch_graph(Graph graph, Stream stream) override {
+  Status launch_graph(LaunchGraph graph, Stream stream) override {
     return checked(cudaGraphLaunch(graph, stream), "launch of a graph");
   }
 

@@ -88,28 +88,37 @@ Result<DeviceMemory> filled_memory(DeviceRuntime& runtime, Stream stream, int64_
 // A layer with its memory on a device. The numbers do not change the time.
 class LayerRun {
  public:
-  static Result<LayerRun> create(DeviceRuntime& runtime, const ConvProblem& problem) {
-    constexpr uint16_t kOne = 0x3C00;
-    const int64_t x_count = problem.batch * problem.height * problem.width * problem.x.pixel_stride;
-    const int64_t w_count = problem.out_channels * problem.depth();
-    const int64_t y_bytes = problem.out_pixels() * problem.y.pixel_stride * 2;
+  static Result<LayerRun> create(DeviceRuntime& runtime, const ConvProblem& problem,
+                                 const ConvChoice& choice) {
+    constexpr uint8_t kByte = 0x3C;  // of small positive numbers of any dtype
+    const int64_t width = size_bytes(problem.dtype);
+    const int64_t pixels = problem.batch * problem.height * problem.width;
+    const int64_t x_bytes = pixels * problem.x.pixel_stride * width;
+    const int64_t w_bytes = problem.out_channels * problem.depth() * width;
+    const int64_t y_bytes = problem.out_pixels() * problem.y.pixel_stride * width;
     LayerRun run;
     run.runtime_ = &runtime;
     run.problem_ = problem;
     YOLOCU_ASSIGN_OR_RETURN(run.stream_, make_stream(runtime));
     const Stream stream = run.stream_.get();
-    YOLOCU_ASSIGN_OR_RETURN(run.x_, filled_memory(runtime, stream, x_count, kOne, "x"));
-    YOLOCU_ASSIGN_OR_RETURN(run.w_, filled_memory(runtime, stream, w_count, kOne, "w"));
+    YOLOCU_ASSIGN_OR_RETURN(run.x_, filled_memory(runtime, stream, x_bytes, kByte, "x"));
+    YOLOCU_ASSIGN_OR_RETURN(run.w_, filled_memory(runtime, stream, w_bytes, kByte, "w"));
     YOLOCU_ASSIGN_OR_RETURN(run.bias_,
                             filled_memory(runtime, stream, problem.out_channels, 0.5f, "bias"));
     YOLOCU_ASSIGN_OR_RETURN(run.y_, DeviceMemory::create(runtime, y_bytes, "y"));
+    YOLOCU_ASSIGN_OR_RETURN(run.workspace_,
+                            filled_memory(runtime, stream, conv_workspace_bytes(choice, problem),
+                                          uint8_t{0}, "workspace"));
     return run;
   }
 
-  Status run(const ConvVariant& variant) {
-    const ConvTensors tensors = {
-        .y = y_.data(), .x = x_.data(), .w = w_.data(), .bias = bias_.data<float>()};
-    YOLOCU_RETURN_IF_ERROR(emulated_kernels().conv(tensors, problem_, variant, stream_.get()));
+  Status run(const ConvChoice& choice) {
+    const ConvTensors tensors = {.y = y_.data(),
+                                 .x = x_.data(),
+                                 .w = w_.data(),
+                                 .bias = bias_.data<float>(),
+                                 .workspace = workspace_.data()};
+    YOLOCU_RETURN_IF_ERROR(emulated_kernels().conv(tensors, problem_, choice, stream_.get()));
     return runtime_->synchronize_stream(stream_.get());
   }
 
@@ -117,7 +126,7 @@ class LayerRun {
   DeviceRuntime* runtime_ = nullptr;
   ConvProblem problem_;
   OwnedStream stream_;
-  DeviceMemory x_, w_, y_, bias_;
+  DeviceMemory x_, w_, y_, bias_, workspace_;
 };
 
 void set_rate(benchmark::State& state, int64_t flop_of_one) {
@@ -129,10 +138,10 @@ void set_rate(benchmark::State& state, int64_t flop_of_one) {
 void run_layer(benchmark::State& state, const ConvVariant& variant, const ConvProblem& problem,
                RaceCheck races) {
   EmulatedRuntime device({.races = races});
-  auto layer = LayerRun::create(device, problem);
+  auto layer = LayerRun::create(device, problem, {variant});
   if (!layer.ok()) return state.SkipWithError(layer.status().message().c_str());
   for ([[maybe_unused]] auto _ : state) {
-    const Status status = layer->run(variant);
+    const Status status = layer->run({variant});
     if (!status.ok()) return state.SkipWithError(status.message().c_str());
   }
   set_rate(state, flop(problem));
@@ -141,9 +150,9 @@ void run_layer(benchmark::State& state, const ConvVariant& variant, const ConvPr
 Status run_network(const std::vector<Layer>& layers, RaceCheck races) {
   EmulatedRuntime device({.races = races, .workers = 2});
   for (const Layer& layer : layers) {
-    YOLOCU_ASSIGN_OR_RETURN(auto layer_run, LayerRun::create(device, layer.problem));
-    YOLOCU_ASSIGN_OR_RETURN(const auto variant, select_conv(layer.problem, {}));
-    YOLOCU_RETURN_IF_ERROR(layer_run.run(variant));
+    YOLOCU_ASSIGN_OR_RETURN(const auto choice, select_conv(layer.problem, {}));
+    YOLOCU_ASSIGN_OR_RETURN(auto layer_run, LayerRun::create(device, layer.problem, choice));
+    YOLOCU_RETURN_IF_ERROR(layer_run.run(choice));
   }
   return {};
 }
@@ -165,10 +174,12 @@ void register_benchmarks() {
     const std::string suffix = races == RaceCheck::kOn ? "/races:1" : "/races:0";
     for (const Layer& layer : tiny_layers()) {
       for (const ConvVariant& variant : conv_variants()) {
-        if (!can_implement(variant, layer.problem).ok()) continue;
+        ConvProblem problem = layer.problem;
+        if (variant.dtype == DType::kF32) problem.dtype = variant.dtype;
+        if (!can_implement(variant, problem).ok()) continue;
         if (variant.algorithm == ConvAlgorithm::kNaive) continue;  // seconds a call
         const std::string name = "layer/" + layer.name + "/" + std::string(variant.name) + suffix;
-        benchmark::RegisterBenchmark(name.c_str(), run_layer, variant, layer.problem, races)
+        benchmark::RegisterBenchmark(name.c_str(), run_layer, variant, problem, races)
             ->MeasureProcessCPUTime()
             ->Unit(benchmark::kMillisecond);
       }

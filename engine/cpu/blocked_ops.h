@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/cpu/channel_layout.h"
+#include "engine/plan/channel_layout.h"
 #include "engine/cpu/tensor.h"
 
 namespace yolocu::cpu {

@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "engine/cpu/channel_layout.h"
+#include "engine/plan/channel_layout.h"
 #include "engine/cpu/onednn.h"
 #include "weights/format/model.h"
 

@@ -9,6 +9,7 @@
 #include "engine/cpu/cpu_work.h"
 #include "engine/cpu/onednn.h"
 #include "engine/cpu/threads.h"
+#include "engine/processors.h"
 #include "engine/executor.h"
 
 namespace yolocu {

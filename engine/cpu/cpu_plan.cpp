@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "engine/cpu/placement.h"
+#include "engine/plan/placement.h"
 
 namespace yolocu::cpu {
 namespace {

@@ -167,16 +167,21 @@ Result<LetterboxGeometry> letterbox_geometry(int64_t height, int64_t width, int6
   return g;
 }
 
+Status check_image(const ImageView& image) {
+  if (image.pixels == nullptr) return invalid_argument("expected a picture, got no pixels");
+  if (image.row_bytes < image.width * kChannels) {
+    return invalid_argument(str_cat("expected rows of at least ", image.width * kChannels,
+                                    " bytes for a picture ", image.width, " pixels wide, got ",
+                                    image.row_bytes));
+  }
+  return {};
+}
+
 Status letterbox(std::span<float> dst, int64_t net_height, int64_t net_width, int pad_value,
                  const ImageView& src, std::vector<uint8_t>& scratch) {
   YOLOCU_ASSIGN_OR_RETURN(const LetterboxGeometry g,
                           letterbox_geometry(src.height, src.width, net_height, net_width));
-  if (src.pixels == nullptr) return invalid_argument("expected a picture, got no pixels");
-  if (src.row_bytes < src.width * kChannels) {
-    return invalid_argument(str_cat("expected rows of at least ", src.width * kChannels,
-                                    " bytes for a picture ", src.width, " pixels wide, got ",
-                                    src.row_bytes));
-  }
+  YOLOCU_RETURN_IF_ERROR(check_image(src));
   assert(static_cast<int64_t>(dst.size()) == net_height * net_width * kChannels);
   scratch.resize(static_cast<size_t>(g.resized_height * g.resized_width * kChannels));
   resize_bilinear_u8(scratch, g.resized_height, g.resized_width, src);

@@ -23,6 +23,9 @@ struct LetterboxGeometry {
 Result<LetterboxGeometry> letterbox_geometry(int64_t height, int64_t width, int64_t net_height,
                                              int64_t net_width);
 
+// kInvalidArgument for a view without pixels or with row_bytes < 3 * width.
+Status check_image(const ImageView& image);
+
 // dst [dst_height, dst_width, 3] u8 = src resized as cv2.resize(INTER_LINEAR) does for 8-bit
 // pictures, bit for bit: half-pixel centres, 11-bit fixed-point weights, edge pixels repeated; at
 // exactly half size the mean of 2 x 2 pixels. Sizes must be positive and `src` valid.
@@ -30,8 +33,8 @@ void resize_bilinear_u8(std::span<uint8_t> dst, int64_t dst_height, int64_t dst_
                         const ImageView& src);
 
 // dst [net_height, net_width, 3] f32 = letterboxed src / 255, padding pad_value / 255.
-// `scratch` is resized as needed and reused between calls. kInvalidArgument as letterbox_geometry,
-// and for a view without pixels or with row_bytes < 3 * width.
+// `scratch` is resized as needed and reused between calls. kInvalidArgument as letterbox_geometry
+// and check_image.
 Status letterbox(std::span<float> dst, int64_t net_height, int64_t net_width, int pad_value,
                  const ImageView& src, std::vector<uint8_t>& scratch);
 

@@ -1,6 +1,7 @@
 // Epilogue of a convolution: y = act(sum + bias) + residual. Formula and tensors: conv.h.
 #pragma once
 
+#include "kernels/channel_vector.cuh"
 #include "kernels/conv/conv_arguments.cuh"
 #include "kernels/device/memory.h"
 #include "kernels/device/numeric.h"
@@ -13,14 +14,15 @@ YOLOCU_DEVICE float silu(float value) {
 }
 
 // values[i] = act(values[i]).
-template <int kCount>
-YOLOCU_DEVICE void activate(float (&values)[kCount], Activation activation) {
+template <typename T, int kCount>
+YOLOCU_DEVICE void activate(float (&values)[kCount], const ConvEpilogue<T>& epilogue) {
+  const Activation activation = epilogue.activation;
   if (activation == Activation::kSilu) {
     YOLOCU_UNROLL
     for (float& value : values) value = silu(value);
   } else if (activation == Activation::kLeakyRelu) {
     YOLOCU_UNROLL
-    for (float& value : values) value = value < 0.0f ? 0.1f * value : value;
+    for (float& value : values) value = value < 0.0f ? epilogue.negative_slope * value : value;
   } else if (activation == Activation::kRelu) {
     YOLOCU_UNROLL
     for (float& value : values) value = value < 0.0f ? 0.0f : value;
@@ -37,13 +39,12 @@ struct ChannelRun {
   float bias[kRunChannels];
 };
 
-// channel: within `group`.
+// channel: of all groups; count: from there on.
 template <typename T>
-YOLOCU_DEVICE ChannelRun channel_run(const ConvEpilogue<T>& epilogue, const ConvShape& shape,
-                                     int group, int channel) {
+YOLOCU_DEVICE ChannelRun channel_run(const ConvEpilogue<T>& epilogue, int channel, int count) {
   ChannelRun run = {};
-  run.channel = group * shape.out_channels + channel;
-  run.count = shape.out_channels - channel;
+  run.channel = channel;
+  run.count = count;
   YOLOCU_UNROLL
   for (int i = 0; i < kRunChannels; ++i) {
     if (i < run.count) {
@@ -56,11 +57,11 @@ YOLOCU_DEVICE ChannelRun channel_run(const ConvEpilogue<T>& epilogue, const Conv
 
 // values[i] += residual[pixel, run.channel + i].
 template <typename T>
-YOLOCU_DEVICE void add_residual(float (&values)[kRunChannels], const ConvEpilogue<T>& epilogue,
+YOLOCU_DEVICE void add_residual(float (&values)[kRunChannels], const ConvView<const T>& residual,
                                 const ChannelRun& run, int pixel) {
-  const int64_t first = int64_t{pixel} * epilogue.residual_pixel_stride + run.channel;
-  if (epilogue.has_vectors && run.count >= kRunChannels) {
-    const auto words = epilogue.residual.template load<device::Words4>(first);
+  const int64_t first = int64_t{pixel} * residual.pixel_stride + run.channel;
+  if (residual.has_vectors && run.count >= kRunChannels) {
+    const auto words = residual.data.template load<device::Words4>(first);
     const uint32_t pairs[] = {words.x, words.y, words.z, words.w};
     YOLOCU_UNROLL
     for (int i = 0; i < kRunChannels; ++i) {
@@ -70,37 +71,88 @@ YOLOCU_DEVICE void add_residual(float (&values)[kRunChannels], const ConvEpilogu
   }
   YOLOCU_UNROLL
   for (int i = 0; i < kRunChannels; ++i) {
-    if (i < run.count) values[i] += device::to_float(epilogue.residual.load(first + i));
+    if (i < run.count) values[i] += device::to_float(residual.data.load(first + i));
   }
 }
 
-// y[pixel, run.channel + i] = values[i].
-template <typename T>
-YOLOCU_DEVICE void store_run(const ConvEpilogue<T>& epilogue, const ChannelRun& run, int pixel,
-                             const float (&values)[kRunChannels]) {
-  const int64_t first = int64_t{pixel} * epilogue.y_pixel_stride + run.channel;
-  if (epilogue.has_vectors && run.count >= kRunChannels) {
-    epilogue.y.template store<device::Words4>(
-        first,
-        {device::pack_pair<T>(values[0], values[1]), device::pack_pair<T>(values[2], values[3]),
-         device::pack_pair<T>(values[4], values[5]), device::pack_pair<T>(values[6], values[7])});
+// put(index of the first channel) for the pixel of y in the view, or for the four that repeat it.
+template <typename T, typename Put>
+YOLOCU_DEVICE void for_each_copy(const ConvView<T>& view, const ConvShape& shape, int pixel,
+                                 const Put& put) {
+  if (!view.is_upsampled) {
+    put(int64_t{pixel} * view.pixel_stride);
     return;
   }
-  YOLOCU_UNROLL
-  for (int i = 0; i < kRunChannels; ++i) {
-    if (i < run.count) epilogue.y.store(first + i, device::from_float<T>(values[i]));
-  }
+  // Row 2p of 2Q pixels, column 2q; pixel = p * Q + q, the batch counted in p.
+  const int64_t row_pixels = 2 * shape.out_width;
+  const int64_t corner = pixel / shape.out_width * row_pixels + 2 * int64_t{pixel};
+  for (int i = 0; i < 4; ++i) put((corner + i / 2 * row_pixels + i % 2) * view.pixel_stride);
+}
+
+// A run as it is stored: pairs of T.
+struct StoredRun {
+  uint32_t pairs[kRunChannels / 2];
+};
+
+// view[pixel, run.channel + i] = value i of the run.
+template <typename T>
+YOLOCU_DEVICE void store_run(const ConvView<T>& view, const ConvShape& shape, const ChannelRun& run,
+                             int pixel, const StoredRun& stored) {
+  const auto& pairs = stored.pairs;
+  for_each_copy(view, shape, pixel, [&](int64_t index) {
+    const int64_t first = index + run.channel;
+    if (view.has_vectors && run.count >= kRunChannels) {
+      view.data.template store<device::Words4>(first, {pairs[0], pairs[1], pairs[2], pairs[3]});
+      return;
+    }
+    YOLOCU_UNROLL
+    for (int i = 0; i < kRunChannels; ++i) {
+      if (i < run.count) {
+        view.data.store(first + i, T{static_cast<uint16_t>(pairs[i / 2] >> (i % 2 * 16))});
+      }
+    }
+  });
 }
 
 // The sums of one run of one pixel, to the end. values: sums, used up.
 template <typename T>
-YOLOCU_DEVICE void finish_run(const ConvEpilogue<T>& epilogue, const ChannelRun& run, int pixel,
+YOLOCU_DEVICE void finish_run(const ConvArguments<T>& arguments, const ChannelRun& run, int pixel,
                               float (&values)[kRunChannels]) {
+  const ConvEpilogue<T>& epilogue = arguments.epilogue;
   YOLOCU_UNROLL
   for (int i = 0; i < kRunChannels; ++i) values[i] += run.bias[i];
-  activate(values, epilogue.activation);
-  if (epilogue.residual.get() != nullptr) add_residual(values, epilogue, run, pixel);
-  store_run(epilogue, run, pixel, values);
+  activate(values, epilogue);
+  if (epilogue.residual.data.get() != nullptr) {
+    add_residual(values, epilogue.residual, run, pixel);
+  }
+  StoredRun stored;
+  YOLOCU_UNROLL
+  for (int i = 0; i < kRunChannels / 2; ++i) {
+    stored.pairs[i] = device::pack_pair<T>(values[2 * i], values[2 * i + 1]);
+  }
+  store_run(epilogue.y, arguments.shape, run, pixel, stored);
+  if (epilogue.second.data.get() != nullptr) {
+    store_run(epilogue.second, arguments.shape, run, pixel, stored);
+  }
+}
+
+// The same for one sum. k: the channel of y, of all groups.
+template <typename T>
+YOLOCU_DEVICE void finish_number(const ConvArguments<T>& arguments, int pixel, int k, float sum) {
+  const ConvEpilogue<T>& epilogue = arguments.epilogue;
+  float value[] = {sum + epilogue.bias.template load<float, device::LoadHint::kReadOnly>(k)};
+  activate(value, epilogue);
+  const auto& residual = epilogue.residual;
+  if (residual.data.get() != nullptr) {
+    value[0] += to_number(residual.data.load(int64_t{pixel} * residual.pixel_stride + k));
+  }
+  const auto stored = from_number<T>(value[0]);
+  const auto store = [&](const ConvView<T>& view) {
+    for_each_copy(view, arguments.shape, pixel,
+                  [&](int64_t index) { view.data.store(index + k, stored); });
+  };
+  store(epilogue.y);
+  if (epilogue.second.data.get() != nullptr) store(epilogue.second);
 }
 
 }  // namespace YOLOCU_TARGET

@@ -2,12 +2,13 @@
 #pragma once
 
 #include "kernels/conv/conv_epilogue.cuh"
+#include "kernels/device/scalar.h"
 #include "kernels/device/threads.h"
 
 namespace yolocu {
 inline namespace YOLOCU_TARGET {
 
-// The sum over r, s, c (in this order, f32) of output channel k, of all groups.
+// The sum over r, s, c (in this order, f32, every step fused) of output channel k, of all groups.
 template <typename T>
 YOLOCU_DEVICE float naive_sum(const ConvArguments<T>& arguments, int pixel, int k) {
   const ConvShape& shape = arguments.shape;
@@ -27,7 +28,7 @@ YOLOCU_DEVICE float naive_sum(const ConvArguments<T>& arguments, int pixel, int 
       const auto weights = arguments.w + int64_t{k} * shape.depth +
                            (int64_t{r} * shape.filter_width + s) * shape.channels;
       for (int c = 0; c < shape.channels; ++c) {
-        sum += device::to_float(x.load(c)) * device::to_float(weights.load(c));
+        sum = device::fused_multiply_add(to_number(x.load(c)), to_number(weights.load(c)), sum);
       }
     }
   }
@@ -39,7 +40,6 @@ YOLOCU_DEVICE float naive_sum(const ConvArguments<T>& arguments, int pixel, int 
 template <typename T>
 YOLOCU_KERNEL conv_naive_kernel(YOLOCU_KERNEL_PARAM ConvArguments<T> arguments) {
   const ConvShape& shape = arguments.shape;
-  const ConvEpilogue<T>& epilogue = arguments.epilogue;
   const int64_t channels = int64_t{shape.out_channels} * shape.groups;
   const int64_t count = channels * shape.pixels;
   const int64_t step = int64_t{device::grid_extent().x} * device::block_extent().x;
@@ -47,13 +47,7 @@ YOLOCU_KERNEL conv_naive_kernel(YOLOCU_KERNEL_PARAM ConvArguments<T> arguments) 
   for (; i < count; i += step) {
     const auto pixel = static_cast<int>(i / channels);
     const auto k = static_cast<int>(i % channels);
-    float value[] = {naive_sum(arguments, pixel, k) + epilogue.bias.load(k)};
-    activate(value, epilogue.activation);
-    if (epilogue.residual.get() != nullptr) {
-      const int64_t at = int64_t{pixel} * epilogue.residual_pixel_stride + k;
-      value[0] += device::to_float(epilogue.residual.load(at));
-    }
-    epilogue.y.store(int64_t{pixel} * epilogue.y_pixel_stride + k, device::from_float<T>(value[0]));
+    finish_number(arguments, pixel, k, naive_sum(arguments, pixel, k));
   }
 }
 

@@ -1,8 +1,8 @@
-// How the implicit GEMM brings its operands to shared memory: x gathered through the filter, w as
+// How the implicit GEMMs bring their operands to shared memory: x gathered through the filter, w as
 // it lies, block_k of k at a time. Formula and tensors: conv.h.
 //
 // An operand tile is [rows, block_k] T with its 16-byte pieces swizzled: piece j of row i lies at
-// place j ^ swizzle(i), so that ldmatrix, which reads piece j of 8 rows, meets all 32 banks.
+// place j ^ swizzle(i), so that who reads piece j of 8 rows, as ldmatrix does, meets all 32 banks.
 #pragma once
 
 #include "kernels/conv/conv_arguments.cuh"
@@ -13,16 +13,18 @@
 namespace yolocu {
 inline namespace YOLOCU_TARGET {
 
-constexpr int kPiece = 8;  // elements of 16 bytes
+// Elements of 16 bytes.
+template <ConvTile kTile>
+constexpr int kPiece = 16 / kTile.element_bytes;
 
 // The place of piece `piece` of row `row`, in elements from the start of the row. A line of the
 // banks (128 bytes) holds several short rows, which already differ in bank.
-template <int kBlockK>
+template <ConvTile kTile>
 YOLOCU_DEVICE int swizzled_piece(int row, int piece) {
-  constexpr int kPieces = kBlockK / kPiece;
+  constexpr int kPieces = kTile.block_k / kPiece<kTile>;
   static_assert(kPieces == 4 || kPieces == 8, "a row is 64 or 128 bytes");
   constexpr int kRowsOfALine = 8 / kPieces;
-  return (piece ^ (row / kRowsOfALine % kPieces)) * kPiece;
+  return (piece ^ (row / kRowsOfALine % kPieces)) * kPiece<kTile>;
 }
 
 // A position within the filter, kept by additions only. k = (r * S + s) * channels + c.
@@ -53,7 +55,7 @@ struct FilterPosition {
 template <int kLoadBytes, typename T>
 YOLOCU_DEVICE void copy_vector(device::SharedPtr<T> dst, int place, device::GlobalPtr<const T> src,
                                int index, bool valid) {
-  if constexpr (kLoadBytes == 2) {
+  if constexpr (kLoadBytes < 4) {  // less than cp.async copies
     T value = {};
     if (valid) value = src.template load<T, device::LoadHint::kReadOnly>(index);
     dst.store(place, value);
@@ -66,7 +68,7 @@ YOLOCU_DEVICE void copy_vector(device::SharedPtr<T> dst, int place, device::Glob
 // Which part of an operand tile of kRows rows a thread copies: one piece of every kRowStep-th row.
 template <ConvTile kTile, int kRows>
 struct CopyShare {
-  static constexpr int kPieces = kTile.block_k / kPiece;
+  static constexpr int kPieces = kTile.block_k / kPiece<kTile>;
   static constexpr int kRowStep = kTile.threads() / kPieces;
   static constexpr int kCopies = kRows / kRowStep;
   static_assert(kTile.threads() % kPieces == 0, "the threads make whole rows");
@@ -79,7 +81,7 @@ struct CopyShare {
   }
   // Of the thread's piece in row(copy) of the tile.
   YOLOCU_DEVICE static int place(int copy) {
-    return row(copy) * kTile.block_k + swizzled_piece<kTile.block_k>(row(0), piece());
+    return row(copy) * kTile.block_k + swizzled_piece<kTile>(row(0), piece());
   }
 };
 
@@ -87,11 +89,12 @@ struct CopyShare {
 template <typename T, ConvTile kTile, int kLoadBytes>
 class PixelOperand {
  public:
-  // first_pixel: of the block.
-  YOLOCU_DEVICE PixelOperand(const ConvArguments<T>& arguments, int group, int first_pixel)
+  // first_pixel, first_k: of the block.
+  YOLOCU_DEVICE PixelOperand(const ConvArguments<T>& arguments, int group, int first_pixel,
+                             int first_k)
       : x_(arguments.x + group * arguments.shape.channels),
         step_(FilterPosition::of(kTile.block_k, arguments.shape)),
-        position_(FilterPosition::of(Share::piece() * kPiece, arguments.shape)) {
+        position_(FilterPosition::of(first_k + Share::piece() * kPiece<kTile>, arguments.shape)) {
     YOLOCU_UNROLL
     for (int i = 0; i < Share::kCopies; ++i) {
       rows_[i] = row_of(first_pixel + Share::row(i), arguments.shape);
@@ -102,7 +105,7 @@ class PixelOperand {
   YOLOCU_DEVICE void copy(device::SharedPtr<T> tile, const ConvShape& shape) {
     FilterPosition position = position_;
     YOLOCU_UNROLL
-    for (int v = 0; v < kPiece; v += kVector) {
+    for (int v = 0; v < kPiece<kTile>; v += kVector) {
       const int tap = (position.r * shape.width + position.s) * shape.x_pixel_stride + position.c;
       const bool in_depth = position.r < shape.filter_height;
       YOLOCU_UNROLL
@@ -113,14 +116,14 @@ class PixelOperand {
                            w < static_cast<uint32_t>(shape.width);
         copy_vector<kLoadBytes>(tile, Share::place(i) + v, x_, rows_[i].offset + tap, valid);
       }
-      if constexpr (kVector < kPiece) position.advance({0, 0, kVector}, shape);
+      if constexpr (kVector < kPiece<kTile>) position.advance({0, 0, kVector}, shape);
     }
     position_.advance(step_, shape);
   }
 
  private:
   using Share = CopyShare<kTile, kTile.block_m>;
-  static constexpr int kVector = kLoadBytes / 2;  // divides the channels
+  static constexpr int kVector = kLoadBytes / kTile.element_bytes;  // divides the channels
 
   // The input pixel under the filter's corner: coordinates, and offset in x; both may be negative.
   struct Row {
@@ -147,11 +150,12 @@ class PixelOperand {
 template <typename T, ConvTile kTile, int kLoadBytes>
 class FilterOperand {
  public:
-  // first_channel: of the block, within the group.
-  YOLOCU_DEVICE FilterOperand(const ConvArguments<T>& arguments, int group, int first_channel)
+  // first_channel: of the block, within the group. first_k: of the block.
+  YOLOCU_DEVICE FilterOperand(const ConvArguments<T>& arguments, int group, int first_channel,
+                              int first_k)
       : w_(arguments.w + int64_t{group} * arguments.shape.out_channels * arguments.shape.depth),
         first_channel_(first_channel),
-        k_(Share::piece() * kPiece) {}
+        k_(first_k + Share::piece() * kPiece<kTile>) {}
 
   // Copies the next block_k columns to tile [block_n, block_k].
   YOLOCU_DEVICE void copy(device::SharedPtr<T> tile, const ConvShape& shape) {
@@ -160,7 +164,7 @@ class FilterOperand {
       const int row = first_channel_ + Share::row(i);
       const bool in_channels = row < shape.out_channels;
       YOLOCU_UNROLL
-      for (int v = 0; v < kPiece; v += kVector) {
+      for (int v = 0; v < kPiece<kTile>; v += kVector) {
         const bool valid = in_channels && k_ + v < shape.depth;
         copy_vector<kLoadBytes>(tile, Share::place(i) + v, w_, row * shape.depth + k_ + v, valid);
       }
@@ -170,7 +174,7 @@ class FilterOperand {
 
  private:
   using Share = CopyShare<kTile, kTile.block_n>;
-  static constexpr int kVector = kLoadBytes / 2;
+  static constexpr int kVector = kLoadBytes / kTile.element_bytes;
 
   device::GlobalPtr<const T> w_;
   int first_channel_;

@@ -10,16 +10,24 @@ namespace yolocu {
 constexpr int64_t kConvNaiveThreads = 128;
 
 // The problem must have passed can_implement.
-// kImplicitGemm: grid (ceil(M / block_m) * ceil(N / block_n), 1, groups), the n of one m
-// neighbours, so that blocks that run together read the same x from L2.
-// kNaive: grid (ceil(N*P*Q*K / threads)), at most 2^31 - 1; the kernel loops over what is left.
-LaunchConfig conv_launch(const ConvVariant& variant, const ConvProblem& problem);
+// kTiled, kImplicitGemm: grid (ceil(M / block_m) * ceil(N / block_n), splits, groups), the n of one
+// m neighbours, so that blocks that run together read the same x from L2. kNaive: grid
+// (ceil(N*P*Q*K / threads)), at most 2^31 - 1; the kernel loops over what is left.
+// kDepthwise: that of pixel_tile().
+LaunchConfig conv_launch(const ConvChoice& choice, const ConvProblem& problem);
 
-// Estimated clocks of the implicit GEMM `variant`; lower is better. Blocks spread evenly over the
-// multiprocessors. The stages of those on one take as long as its slowest unit (tensor cores,
+// Tiles of the output of one group; stages of the pipeline of a block that runs through all of k,
+// and of one that has a split. 0 where nothing is tiled.
+int64_t conv_tiles(const ConvVariant& variant, const ConvProblem& problem);
+int64_t conv_stages(const ConvVariant& variant, const ConvProblem& problem);
+int64_t conv_split_stages(const ConvChoice& choice, const ConvProblem& problem);
+
+// Estimated clocks of a kTiled or kImplicitGemm choice; lower is better. Blocks spread evenly over
+// the multiprocessors. The stages of those on one take as long as its slowest unit (tensor cores,
 // shared memory, L2, copy instructions) or, where they are few, as one stage takes from end to end;
-// each wave of blocks adds its start and epilogue. The constants are of A100, from its data sheet
+// each wave of blocks adds its start and epilogue, and splits the way of their sums through L2. The
+// constants are of A100, from its data sheet
 // and estimates: not measured.
-double conv_cost(const ConvVariant& variant, const ConvProblem& problem, const ConvDevice& device);
+double conv_cost(const ConvChoice& choice, const ConvProblem& problem, const ConvDevice& device);
 
 }  // namespace yolocu

@@ -13,6 +13,9 @@ inline namespace YOLOCU_TARGET {
 // expression with a sum around it.
 YOLOCU_DEVICE float multiply_rounded(float a, float b);
 
+// fma.rn.f32: a * b + c, rounded once.
+YOLOCU_DEVICE float fused_multiply_add(float a, float b, float c);
+
 // popc.b32: how many bits are set.
 YOLOCU_DEVICE uint32_t bit_count(uint32_t value);
 // Number of the lowest bit that is set; 32 if there is none.

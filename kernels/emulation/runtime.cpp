@@ -52,7 +52,7 @@ Result<EmulatedStream*> EmulatedRuntime::find(Stream stream) const {
 Result<EmulatedEvent*> EmulatedRuntime::find(Event event) const {
   return find_alive(events_, event, "event");
 }
-Result<EmulatedGraph*> EmulatedRuntime::find(Graph graph) const {
+Result<EmulatedGraph*> EmulatedRuntime::find(LaunchGraph graph) const {
   return find_alive(graphs_, graph, "graph");
 }
 

@@ -74,16 +74,16 @@ class EmulatedRuntime : public DeviceRuntime {
   Status synchronize_device() override;
 
   Status begin_capture(Stream stream) override;
-  Result<Graph> end_capture(Stream stream) override;
-  Status destroy_graph(Graph graph) override;
-  Status launch_graph(Graph graph, Stream stream) override;
+  Result<LaunchGraph> end_capture(Stream stream) override;
+  Status destroy_graph(LaunchGraph graph) override;
+  Status launch_graph(LaunchGraph graph, Stream stream) override;
 
   Status log_launches(LaunchLog log) override;
   std::vector<LaunchRecord> take_launches() override;
 
-  // For enqueue_launch.
-  Status enqueue_kernel(std::string_view name, const LaunchConfig& config,
-                        std::function<void()> kernel);
+  // For enqueue_launch. Virtual for those who only want to know what is launched.
+  virtual Status enqueue_kernel(std::string_view name, const LaunchConfig& config,
+                                std::function<void()> kernel);
 
   // Forgets the error that all calls return, as no CUDA context can.
   void reset_error();
@@ -92,7 +92,7 @@ class EmulatedRuntime : public DeviceRuntime {
   // All of these with the mutex held.
   Result<EmulatedStream*> find(Stream stream) const;
   Result<EmulatedEvent*> find(Event event) const;
-  Result<EmulatedGraph*> find(Graph graph) const;
+  Result<EmulatedGraph*> find(LaunchGraph graph) const;
   // The sticky error; or that this thread captures, which spoils the capture.
   Status check_may_wait(std::string_view what) const;
   Status check_device_bytes(const void* memory, int64_t bytes, std::string_view what);

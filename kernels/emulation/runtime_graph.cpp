@@ -106,7 +106,7 @@ Status EmulatedRuntime::check_end(const EmulatedStream& first) const {
   return {};
 }
 
-Result<Graph> EmulatedRuntime::end_capture(Stream handle) {
+Result<LaunchGraph> EmulatedRuntime::end_capture(Stream handle) {
   const std::scoped_lock lock(mutex_);
   YOLOCU_ASSIGN_OR_RETURN(EmulatedStream* const stream, find(handle));
   const std::shared_ptr<Capture> capture = stream->point.capture;
@@ -123,10 +123,10 @@ Result<Graph> EmulatedRuntime::end_capture(Stream handle) {
   YOLOCU_RETURN_IF_ERROR(status);
   graphs_.push_back(std::make_unique<EmulatedGraph>());
   graphs_.back()->nodes = std::move(capture->nodes);
-  return reinterpret_cast<Graph>(graphs_.back().get());
+  return reinterpret_cast<LaunchGraph>(graphs_.back().get());
 }
 
-Status EmulatedRuntime::destroy_graph(Graph handle) {
+Status EmulatedRuntime::destroy_graph(LaunchGraph handle) {
   const std::scoped_lock lock(mutex_);
   YOLOCU_ASSIGN_OR_RETURN(EmulatedGraph* const graph, find(handle));
   graph->life = Life::kOver;
@@ -134,7 +134,7 @@ Status EmulatedRuntime::destroy_graph(Graph handle) {
   return error_;
 }
 
-Status EmulatedRuntime::launch_graph(Graph graph_handle, Stream stream_handle) {
+Status EmulatedRuntime::launch_graph(LaunchGraph graph_handle, Stream stream_handle) {
   const std::scoped_lock lock(mutex_);
   YOLOCU_RETURN_IF_ERROR(error_);
   YOLOCU_ASSIGN_OR_RETURN(EmulatedGraph* const graph, find(graph_handle));

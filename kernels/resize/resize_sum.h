@@ -14,7 +14,7 @@
 
 namespace yolocu {
 
-constexpr int64_t kMostResizeInputs = 5;  // CBFuse of the deepest level of YOLOv9-e
+constexpr int64_t kMostResizeInputs = 6;  // the first CBFuse of YOLOv9-e: five maps and its own
 
 // One summand: [N, height, width, C].
 struct ResizeInput {

@@ -23,13 +23,15 @@ Status check_problem(const SpaceToDepthProblem& problem) {
   YOLOCU_RETURN_IF_ERROR(check_extent(kOwner, "height", problem.height, 1, kMost));
   YOLOCU_RETURN_IF_ERROR(check_extent(kOwner, "width", problem.width, 1, kMost));
   YOLOCU_RETURN_IF_ERROR(check_extent(kOwner, "channels", problem.channels, 1, kMost));
+  YOLOCU_RETURN_IF_ERROR(check_extent(kOwner, "padding", problem.padding, 0, kMost));
   if (problem.height % 2 != 0 || problem.width % 2 != 0) {
     return invalid_argument(str_cat(kOwner, ": expected an even height and width, got ",
                                     problem.height, "x", problem.width));
   }
   YOLOCU_RETURN_IF_ERROR(check_alignment(kOwner, problem.alignment_bytes, problem.dtype));
   YOLOCU_RETURN_IF_ERROR(check_view("space_to_depth x", problem.x, problem.channels));
-  YOLOCU_RETURN_IF_ERROR(check_view("space_to_depth y", problem.y, 4 * problem.channels));
+  YOLOCU_RETURN_IF_ERROR(
+      check_view("space_to_depth y", problem.y, 4 * problem.channels + problem.padding));
   const auto pixels = checked_mul(problem.batch, problem.height * problem.width);
   YOLOCU_RETURN_IF_ERROR(check_reach("space_to_depth x", problem.x, pixels.value_or(INT64_MAX)));
   return check_reach("space_to_depth y", problem.y, *pixels / 4);
@@ -49,12 +51,14 @@ Status can_implement(const SpaceToDepthVariant& variant, const SpaceToDepthProbl
   YOLOCU_RETURN_IF_ERROR(check_problem(problem));
   const int64_t bytes = variant.vector_bytes;
   // Each of the four blocks of y begins at a multiple of the channels.
-  if (problem.channels % (bytes / size_bytes(problem.dtype)) == 0 &&
+  const int64_t vector = bytes / size_bytes(problem.dtype);
+  if (problem.channels % vector == 0 && problem.padding % vector == 0 &&
       has_vectors(problem.x, problem.dtype, problem.alignment_bytes, bytes) &&
       has_vectors(problem.y, problem.dtype, problem.alignment_bytes, bytes)) {
     return {};
   }
-  return unsupported(str_cat(variant.name, ": channels, bases, offsets and strides are not ",
+  return unsupported(str_cat(variant.name,
+                             ": channels, padding, bases, offsets and strides are not ",
                              "multiples of ", bytes, " bytes"));
 }
 

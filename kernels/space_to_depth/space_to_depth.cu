@@ -23,6 +23,7 @@ SpaceToDepthArguments<Bits> space_to_depth_arguments(void* y, const void* x,
           .x = device::GlobalPtr(static_cast<const Bits*>(x) + problem.x.offset),
           .width = narrow(problem.width),
           .channels = narrow(problem.channels),
+          .padding = narrow(problem.padding),
           .pixels = narrow(problem.batch * problem.height * problem.width),
           .x_pixel_stride = narrow(problem.x.pixel_stride),
           .y_pixel_stride = narrow(problem.y.pixel_stride)};
@@ -36,13 +37,13 @@ Status space_to_depth(void* y, const void* x, const SpaceToDepthProblem& problem
   YOLOCU_RETURN_IF_ERROR(check_pointer("space_to_depth y", y, problem.alignment_bytes));
   YOLOCU_RETURN_IF_ERROR(check_pointer("space_to_depth x", x, problem.alignment_bytes));
   const int64_t pixels = problem.batch * problem.height * problem.width;
-#define VARIANT(variant_name, dtype, bytes)                                        \
-  if (variant.name == #variant_name) {                                             \
-    using Bits = BitsOf<DType::dtype>;                                             \
-    constexpr int kCount = bytes / sizeof(Bits);                                   \
-    return launch(named_kernel(variant.name, space_to_depth_kernel<Bits, kCount>), \
-                  pixel_tile(pixels, problem.channels, kCount, stream),            \
-                  space_to_depth_arguments<Bits>(y, x, problem));                  \
+#define VARIANT(variant_name, dtype, bytes)                                               \
+  if (variant.name == #variant_name) {                                                    \
+    using Bits = BitsOf<DType::dtype>;                                                    \
+    constexpr int kCount = bytes / sizeof(Bits);                                          \
+    return launch(named_kernel(variant.name, space_to_depth_kernel<Bits, kCount>),        \
+                  pixel_tile(pixels, problem.channels + problem.padding, kCount, stream), \
+                  space_to_depth_arguments<Bits>(y, x, problem));                         \
   }
 #include "kernels/space_to_depth/variants.inc"
 #undef VARIANT

@@ -13,12 +13,14 @@
 namespace yolocu {
 
 // y[n,p,q,b*C + c] = x[n, 2p + b % 2, 2q + b / 2, c] for b < 4: even row and column, odd row, odd
-// column, both odd. x [N,H,W,C], y [N,H/2,W/2,4C]; bits are moved, not numbers. Counts are
-// elements. Source: ReOrg in models/common.py of the official YOLOv7 code.
+// column, both odd; then `padding` channels of zeros. x [N,H,W,C], y [N,H/2,W/2,4C + padding]; bits
+// are moved, not numbers. Counts are elements. Source: ReOrg in models/common.py of the official
+// YOLOv7 code.
 struct SpaceToDepthProblem {
   DType dtype = DType::kF16;                 // kF16, kBF16 or kF32
   int64_t batch = 1, height = 0, width = 0;  // of x; height and width are even
   int64_t channels = 0;                      // C
+  int64_t padding = 0;                       // channels of zeros behind y's 4C
   ChannelView x = {}, y = {};
   int64_t alignment_bytes = 16;  // of both buffers' first element: a power of two
 };
@@ -34,7 +36,8 @@ struct SpaceToDepthVariant {
 std::span<const SpaceToDepthVariant> space_to_depth_variants();
 
 // kInvalidArgument: the problem makes no sense (says why). kUnsupported: another dtype; a tensor of
-// 2^31 elements or more; channels, an offset, stride or base that are no multiple of the vector.
+// 2^31 elements or more; channels, padding, an offset, stride or base that are no multiple of the
+// vector.
 Status can_implement(const SpaceToDepthVariant& variant, const SpaceToDepthProblem& problem);
 
 // The variant with the widest vectors that can_implement the problem. Pure.

@@ -1,6 +1,7 @@
 // Real checkpoints on real pictures against their labels.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -82,6 +83,22 @@ Score score_of(const std::vector<CocoObject>& found, const std::vector<CocoObjec
   const Score score{reference::coco_ap(curves), reference::coco_ap(curves, 0)};
   std::printf("AP %.4f, AP50 %.4f\n", score.ap, score.ap50);
   return score;
+}
+
+// The same fused weights, pickled by two codes: equal predictions, bit for bit.
+TEST(Accuracy, DialectsOfOneModelAgree) {
+  const Setting setting{640, ScoreLayout::kClasses, 0.7};
+  std::vector<std::vector<float>> predictions;
+  for (const std::string name : {"yolov9t-coco", "yolov9t-coco-official"}) {
+    YOLOCU_REQUIRE_SHARED("weights/" + name + ".pt");
+    const auto executor = executor_of(testing::shared_dir() + "/weights/" + name + ".pt", setting);
+    ASSERT_NE(executor, nullptr);
+    const auto x = testing::random_floats(executor->input().size(), 7);
+    std::ranges::transform(x, executor->input().begin(), [](float v) { return 0.5f + v / 2; });
+    ASSERT_TRUE(executor->run().ok());
+    predictions.emplace_back(executor->output().begin(), executor->output().end());
+  }
+  EXPECT_TRUE(testing::all_close(predictions[0], predictions[1], 0, 0));
 }
 
 // Lines of class, centre and size as fractions of the picture.

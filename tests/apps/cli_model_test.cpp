@@ -1,4 +1,7 @@
 // `info`, `run` and `convert` as their users meet them.
+#include <fstream>
+#include <nlohmann/json.hpp>
+
 #include "tests/apps/cli_fixture.h"
 #include "tests/support/tiny_model.h"
 #include "weights/format/packed_file.h"
@@ -40,6 +43,65 @@ TEST_F(CliTest, RunWritesPredictions) {
   EXPECT_EQ(outputs[0].shape, (std::vector<int64_t>{2, 126, 10}));
   EXPECT_TRUE(testing::all_close(outputs[0].values, outputs[1].values, 1e-2, 1e-4));
 }
+
+#if YOLOCU_HAS_EMULATION
+TEST_F(CliTest, InfoListsThePlan) {
+  const ProgramResult plan = run_yolocu({"info", "--plan"});
+  ASSERT_EQ(plan.exit_code, 0) << plan.err;
+  for (const char* part : {"launches", "arena", "letterbox_f16", "conv_igemm_f16", "nms_sorted",
+                           "stored by the convolution", "computed with the sum", "view"}) {
+    EXPECT_TRUE(contains(plan.out, part)) << part << "\n" << plan.out;
+  }
+  for (const char* part : {"resize_sum", "channel_copy"}) {
+    EXPECT_FALSE(contains(plan.out, part)) << part << "\n" << plan.out;
+  }
+  const ProgramResult bf16 =
+      run_yolocu({"info", "--plan", "--precision", "bf16", "--batch", "4", "--size", "64x96"});
+  ASSERT_EQ(bf16.exit_code, 0) << bf16.err;
+  EXPECT_TRUE(contains(bf16.out, "conv_igemm_bf16")) << bf16.out;
+  expect_one_line_error({"info", "--plan", "--precision", "int8"}, 1, {"int8"});
+}
+
+// The matrix instructions of all launches make up the FLOPs that `info` tells.
+TEST_F(CliTest, RunCountsWhatTheKernelsDo) {
+  const std::string x = tensor("x.npy", {1, 3, 64, 64}), counters = file("counters.json");
+  const ProgramResult run =
+      run_yolocu({"run", model_file(), "--input", x, "--output", file("y.npy"), "--device",
+                  "emulated", "--counters", counters});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  std::ifstream in(counters);
+  const auto json = nlohmann::json::parse(in);
+  double tensor_flops = 0;
+  for (const auto& launch : json["launches"]) {
+    tensor_flops += launch["tensor_flops"].get<double>();
+    EXPECT_EQ(launch["grid"].size(), 3u);
+    EXPECT_EQ(launch["block"].size(), 3u);
+  }
+  const auto model = open_packed_file(model_file());
+  ASSERT_OK(model);
+  const auto shapes = infer_shapes((*model)->spec.graph);
+  ASSERT_OK(shapes);
+  EXPECT_GE(tensor_flops, conv_flops((*model)->spec.graph, *shapes, 64, 64));
+}
+
+TEST_F(CliTest, RunAgreesInEveryPrecision) {
+  const std::string x = tensor("x.npy", {2, 3, 32, 64}), model = model_file();
+  const auto run = [&](const std::string& device, const std::string& precision) {
+    const std::string y = file("y.npy");
+    const ProgramResult result = run_yolocu(
+        {"run", model, "--input", x, "--output", y, "--device", device, "--precision", precision});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    auto array = read_npy(y);
+    EXPECT_TRUE(array.ok()) << array.status().message();
+    return array.ok() ? array->values : std::vector<float>{};
+  };
+  const std::vector<float> expected = run("reference", "fp32");
+  EXPECT_TRUE(testing::all_close(run("emulated", "fp32"), expected, 1e-2, 1e-4));
+  EXPECT_TRUE(testing::all_close(run("emulated", "fp16"), expected, 1.0, 2e-2));
+  EXPECT_TRUE(testing::all_close(run("emulated", "bf16"), expected, 8.0, 0.2));
+  EXPECT_NE(run("emulated", "bf16"), run("emulated", "fp16"));
+}
+#endif
 
 // YOLOv7's rows: cx cy w h, then objectness times class.
 TEST_F(CliTest, RunMultipliesObjectnessIntoTheClasses) {

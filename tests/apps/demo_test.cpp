@@ -140,11 +140,17 @@ TEST(Demo, AllSamplesAtTwoSizes) {
   }
 }
 
-// The same weights in the dialects of two codes, and as tensors without modules.
-class CocoModel : public ::testing::TestWithParam<const char*> {};
+// The same weights in the dialects of two codes, as tensors without modules, and through our own
+// kernels in fp16.
+struct CocoCase {
+  std::string name, checkpoint;
+  Words options = {};
+};
+
+class CocoModel : public ::testing::TestWithParam<CocoCase> {};
 
 TEST_P(CocoModel, OnPhotographs) {
-  const std::string checkpoint = std::string("weights/") + GetParam();
+  const std::string checkpoint = "weights/" + GetParam().checkpoint;
   YOLOCU_REQUIRE_SHARED(checkpoint);
   YOLOCU_REQUIRE_SHARED("weights/expected");
   YOLOCU_REQUIRE_SHARED("images");
@@ -161,21 +167,30 @@ TEST_P(CocoModel, OnPhotographs) {
       expected.push_back(object(e["xyxy"], e["score"], e["cls"]));
     }
     const std::string picture = testing::shared_dir() + "/images/" + name + ".jpg";
-    expect_same_objects(detect(picture, {"--model", model}), expected, name);
+    Words words = {"--model", model};
+    words.insert(words.end(), GetParam().options.begin(), GetParam().options.end());
+    expect_same_objects(detect(picture, words), expected, name);
   }
 }
 
-// "yolov9t_coco_safetensors"
-std::string test_name(std::string file) {
-  std::ranges::replace_if(
-      file, [](char c) { return c == '-' || c == '.'; }, '_');
-  return file;
-}
+const CocoCase kCocoCases[] = {
+    {"yolov9", "yolov9t-coco-official.pt"},
+    {"ultralytics", "yolov9t-coco.pt"},
+    {"state_dictionary", "yolov9t-coco.safetensors"},
+#if YOLOCU_HAS_EMULATION
+    {"emulated", "yolov9t-coco-official.pt", {"--device", "emulated"}},
+#endif
+};
 
-INSTANTIATE_TEST_SUITE_P(Dialects, CocoModel,
-                         ::testing::Values("yolov9t-coco-official.pt", "yolov9t-coco.pt",
-                                           "yolov9t-coco.safetensors"),
-                         [](const auto& test) { return test_name(test.param); });
+INSTANTIATE_TEST_SUITE_P(Dialects, CocoModel, ::testing::ValuesIn(kCocoCases),
+                         [](const auto& test) { return test.param.name; });
+
+#if YOLOCU_HAS_EMULATION
+TEST(Demo, EmulatedKernelsFindTheSame) {
+  const std::string sample = testing::source_dir() + "/weights/demo/sample.jpg";
+  expect_same_objects(detect(sample, {"--device", "emulated"}), kSample, sample);
+}
+#endif
 
 }  // namespace
 }  // namespace yolocu

@@ -6,18 +6,61 @@
 #include <thread>
 
 #include "engine/base/str_cat.h"
+#include "engine/cpu/cpu_binder.h"
 #include "engine/cpu/onednn.h"
 #include "engine/executor.h"
-#include "tests/engine/cpu_test_model.h"
+#include "tests/engine/test_graphs.h"
 
 namespace yolocu {
 namespace {
 
 using testing::ModelBuilder;
 using testing::Numbers;
+using testing::small_network;
+using testing::TestGraph;
 
-constexpr int64_t kHeight = 13;
-constexpr int64_t kWidth = 9;
+struct CpuRun {
+  testing::Heads heads;
+  std::vector<std::string> implementations;
+};
+
+// By the cpu device, all steps but the decoding. Memory starts as NaN.
+CpuRun run_cpu(const Model& model, int64_t height, int64_t width,
+               const std::vector<float>& picture) {
+  CpuRun result;
+  const auto shapes = infer_shapes(model.spec.graph);
+  auto library = cpu::OneDnn::create();
+  if (!shapes.ok() || !library.ok()) {
+    ADD_FAILURE() << shapes.status().message() << library.status().message();
+    return result;
+  }
+  const auto planned =
+      cpu::make_cpu_plan(model.spec.graph, *shapes, height, width, cpu::OneDnn::preferred_block());
+  if (!planned.ok()) {
+    ADD_FAILURE() << planned.status().message();
+    return result;
+  }
+  const cpu::CpuPlan& plan = *planned;
+  auto bound = cpu::bind_plan(plan, model, **library, 0);
+  if (!bound.ok()) {
+    ADD_FAILURE() << bound.status().message();
+    return result;
+  }
+  // What a step does not write must not matter.
+  for (float& value : bound->arena.floats()) value = std::nanf("");
+  std::vector<float> pixels = picture;
+  for (size_t i = 0; i + 1 < bound->work.size(); ++i) {
+    const Status status = cpu::execute(bound->work[i], {pixels.data(), {}});
+    EXPECT_TRUE(status.ok()) << status.message();
+  }
+  for (cpu::Work& work : bound->work) {
+    result.implementations.push_back(cpu::implementation_name(work));
+  }
+  for (const HeadView& head : std::get<cpu::DecodeWork>(bound->work.back()).heads) {
+    result.heads.emplace_back(head.data, head.data + head.height * head.width * head.channels);
+  }
+  return result;
+}
 
 // |cpu - reference| <= 32 eps * bound (0 for integers) for every element of every head. Numbers
 // that are mostly zero would prove nothing.
@@ -28,7 +71,7 @@ void compare(const Model& model, Numbers numbers, int64_t height, int64_t width,
   const std::vector<float> picture = numbers == Numbers::kIntegers
                                          ? testing::random_integers(count, 3, 99)
                                          : testing::random_floats(count, 99);
-  const testing::CpuRun cpu = testing::run_cpu(model, height, width, picture);
+  const CpuRun cpu = run_cpu(model, height, width, picture);
   const testing::ReferenceRun reference = testing::run_reference(model, height, width, picture);
   ASSERT_EQ(cpu.heads.size(), reference.heads.size());
   for (const std::string& implementation : cpu.implementations) {
@@ -53,217 +96,49 @@ void compare(const Model& model, Numbers numbers, int64_t height, int64_t width,
   }
 }
 
-struct ConvCase {
-  int64_t in, out, kernel, stride, padding, groups;
-};
-
-std::string text(const ConvCase& c) {
-  return str_cat(c.in, "->", c.out, " k", c.kernel, " s", c.stride, " p", c.padding, " g",
-                 c.groups);
+void compare_all(const std::vector<TestGraph>& graphs, Numbers numbers = Numbers::kIntegers) {
+  for (const TestGraph& g : graphs) compare(*g.model, numbers, g.height, g.width, g.name);
 }
 
-// A 1x1 convolution makes c.in channels; c.in == 3 takes the picture itself.
-std::shared_ptr<const Model> conv_model(const ConvCase& c, Activation activation, Numbers numbers) {
-  ModelBuilder b(numbers);
-  const int x = c.in == 3 ? 0 : b.conv(0, c.in, {});
-  const int y = b.conv(x, c.out,
-                       {.kernel = c.kernel,
-                        .stride = c.stride,
-                        .padding = c.padding,
-                        .groups = c.groups,
-                        .activation = activation,
-                        .negative_slope = 0.25f});
-  return b.finish({y});
+TEST(CpuDevice, ConvolutionsAreExactOnIntegers) {
+  compare_all(testing::convolution_graphs(Numbers::kIntegers));
+  compare_all(testing::tiny_convolution_graphs());
 }
 
-const ConvCase kConvs[] = {
-    {3, 16, 3, 1, 1, 1},   {3, 24, 3, 2, 1, 1},  {3, 255, 1, 1, 0, 1},  {3, 6, 3, 1, 1, 3},
-    {1, 8, 1, 1, 0, 1},    {1, 24, 3, 1, 1, 1},  {24, 1, 3, 1, 1, 1},   {24, 24, 3, 1, 1, 1},
-    {24, 85, 1, 1, 0, 1},  {85, 24, 3, 2, 1, 1}, {85, 255, 1, 1, 0, 1}, {255, 6, 1, 1, 0, 1},
-    {64, 64, 3, 1, 1, 4},  {64, 64, 1, 1, 0, 4}, {24, 24, 3, 1, 1, 4},  {12, 20, 3, 1, 1, 4},
-    {40, 80, 3, 1, 1, 4},  {96, 96, 3, 1, 1, 4}, {24, 24, 3, 1, 1, 24}, {32, 32, 5, 2, 2, 32},
-    {16, 32, 3, 1, 1, 16}, {16, 32, 5, 1, 2, 1}, {24, 40, 7, 1, 3, 1},  {32, 16, 1, 2, 0, 1},
-    {17, 33, 3, 1, 1, 1},  {10, 8, 1, 1, 0, 2},  {8, 16, 3, 4, 1, 1}};
-
-TEST(CpuConvolution, IsExactOnIntegers) {
-  for (const ConvCase& c : kConvs) {
-    for (const Activation activation :
-         {Activation::kNone, Activation::kRelu, Activation::kLeakyRelu}) {
-      const int64_t size = c.stride * 5;
-      compare(*conv_model(c, activation, Numbers::kIntegers), Numbers::kIntegers,
-              c.stride == 1 ? kHeight : size, c.stride == 1 ? kWidth : size + c.stride, text(c));
-    }
-  }
+TEST(CpuDevice, ConvolutionsAreCloseOnRealsWithSilu) {
+  compare_all(testing::convolution_graphs(Numbers::kReals), Numbers::kReals);
 }
 
-TEST(CpuConvolution, IsCloseOnRealsWithSilu) {
-  for (const ConvCase& c : kConvs) {
-    compare(*conv_model(c, Activation::kSilu, Numbers::kReals), Numbers::kReals, 4 * c.stride,
-            11 * c.stride, text(c));
-  }
+// oneDNN has only its reference implementation for some of these.
+TEST(CpuDevice, UncommonGeometryTakesTheDirectRoute) {
+  const std::vector<TestGraph> graphs = testing::uncommon_convolution_graphs();
+  compare_all(graphs);
+  const CpuRun run = run_cpu(*graphs[0].model, 5, 4, std::vector<float>(60));
+  EXPECT_EQ(std::count(run.implementations.begin(), run.implementations.end(), "direct"), 1);
 }
 
-TEST(CpuConvolution, OnePixelAndOneRow) {
-  for (const ConvCase& c : kConvs) {
-    if (c.stride > 1) continue;
-    const auto model = conv_model(c, Activation::kNone, Numbers::kIntegers);
-    compare(*model, Numbers::kIntegers, 1, 1, text(c));
-    compare(*model, Numbers::kIntegers, 1, 7, text(c));
-    compare(*model, Numbers::kIntegers, 6, 1, text(c));
-  }
+TEST(CpuDevice, PoolsMatchTheReference) {
+  compare_all(testing::pooling_graphs());
 }
 
-// oneDNN has only its reference implementation for these.
-TEST(CpuConvolution, UncommonGeometryTakesTheDirectRoute) {
-  for (const int64_t groups : {1, 2, 24}) {
-    ModelBuilder b(Numbers::kIntegers);
-    const int x = b.conv(0, 24, {});
-    const int wide = b.conv(x, 24, {.kernel = 1, .padding = 1, .groups = groups});
-    const int back = b.conv(wide, 8, {.kernel = 3});
-    const auto model = b.finish({back});
-    compare(*model, Numbers::kIntegers, 5, 4, str_cat("groups ", groups));
-    const auto run = testing::run_cpu(*model, 5, 4, std::vector<float>(60));
-    EXPECT_EQ(std::count(run.implementations.begin(), run.implementations.end(), "direct"), 1);
-  }
+TEST(CpuDevice, ResizesMatchTheReference) {
+  compare_all(testing::resize_graphs());
 }
 
-TEST(CpuConvolution, FourByFourAfterAnotherSize) {
-  ModelBuilder b(Numbers::kReals);
-  const int x =
-      b.conv(0, 24, {.kernel = 4, .stride = 2, .padding = 1, .activation = Activation::kSilu});
-  const int y = b.conv(x, 40, {.kernel = 4, .stride = 2, .padding = 1});
-  compare(*b.finish({y, x}), Numbers::kReals, 20, 12, "4x4 stride 2");
+TEST(CpuDevice, SumsMatchTheReference) {
+  compare_all(testing::sum_graphs());
 }
 
-TEST(CpuConvolution, WithoutBias) {
-  ModelBuilder b(Numbers::kIntegers);
-  const int x = b.conv(0, 24, {.bias = "none"});
-  compare(*b.finish({b.conv(x, 17, {.kernel = 3, .padding = 1, .bias = "none"})}),
-          Numbers::kIntegers, 6, 5, "no bias");
-}
-
-TEST(CpuPooling, MatchesTheReference) {
-  for (const int64_t channels : {3, 24, 85}) {
-    ModelBuilder b(Numbers::kIntegers);
-    const int x = channels == 3 ? 0 : b.conv(0, channels, {});
-    const int halved = b.op({x}, MaxPoolOp{});
-    const int same = b.op({x}, MaxPoolOp{.kernel = 5, .stride = 1, .padding = 2});
-    const int wide = b.op({x}, MaxPoolOp{.kernel = 13, .stride = 1, .padding = 6});
-    const int mean = b.conv(b.op({x}, AvgPoolOp{}), 8, {.kernel = 2, .padding = 1});
-    const int quarter = b.op({x}, AvgPoolOp{.kernel = 2, .stride = 2});
-    compare(*b.finish({halved, same, wide, mean, quarter}), Numbers::kIntegers, 10, 14,
-            str_cat(channels, " channels"));
-  }
-}
-
-TEST(CpuPooling, WindowsLargerThanThePicture) {
-  for (const int64_t kernel : {3, 5, 9, 13}) {
-    ModelBuilder b(Numbers::kIntegers);
-    const int x = b.conv(0, 24, {});
-    const int y = b.op({x}, MaxPoolOp{.kernel = kernel, .stride = 1, .padding = kernel / 2});
-    const auto model = b.finish({y});
-    for (const int64_t size : {1, 2, 3}) {
-      compare(*model, Numbers::kIntegers, size, 1, str_cat("kernel ", kernel, ", ", size, "x1"));
-      compare(*model, Numbers::kIntegers, 1, size, str_cat("kernel ", kernel, ", 1x", size));
-    }
-  }
-}
-
-TEST(CpuCopies, UpsampleAndSpaceToDepth) {
-  for (const int64_t channels : {3, 24, 85}) {
-    ModelBuilder b(Numbers::kIntegers);
-    const int x = channels == 3 ? 0 : b.conv(0, channels, {});
-    const int small = b.op({x}, MaxPoolOp{});
-    const int up = b.op({small}, UpsampleOp{});
-    const int tiny = b.op({small}, MaxPoolOp{});
-    const int up4 = b.op({tiny}, UpsampleOp{.factor = 4});
-    const int depth = b.op({x}, SpaceToDepthOp{});
-    const int both = b.concat({up, x, up4});
-    compare(*b.finish({both, depth, b.conv(depth, 20, {.kernel = 3, .padding = 1})}),
-            Numbers::kIntegers, 12, 8, str_cat(channels, " channels"));
-  }
-}
-
-TEST(CpuAdd, InEveryPosition) {
-  for (const int64_t channels : {24, 32, 85}) {
-    for (const Activation activation : {Activation::kNone, Activation::kLeakyRelu}) {
-      ModelBuilder b(Numbers::kIntegers);
-      const ConvOp conv{
-          .kernel = 3, .padding = 1, .activation = activation, .negative_slope = 0.5f};
-      const int x = b.conv(0, channels, {});
-      const int y = b.conv(x, channels, conv);
-      const int fused = b.add({x, y});
-      const int other_order = b.add({b.conv(fused, channels, {}), x});
-      const int twice = b.add({other_order, other_order});
-      const int three = b.add({x, twice, fused});
-      const int used_elsewhere = b.conv(x, channels, conv);
-      const int not_fused = b.add({used_elsewhere, x});
-      compare(*b.finish({three, not_fused, used_elsewhere}), Numbers::kIntegers, 5, 6,
-              str_cat(channels, " channels"));
-    }
-  }
-}
-
-// Chunks of a convolution, convolutions on a chunk, all concatenated: the block of GELAN networks.
-int gelan_block(ModelBuilder& b, int x, int64_t half) {
-  const int both = b.conv(x, 2 * half, {});
-  const int left = b.slice(both, 0, half);
-  const int right = b.slice(both, half, half);
-  const int third = b.conv(right, half, {.kernel = 3, .padding = 1});
-  const int fourth = b.add({third, b.conv(third, half, {})});
-  return b.concat({left, right, third, fourth});
-}
-
-TEST(CpuViews, GelanBlocks) {
-  for (const int64_t half : {1, 8, 16, 24, 30, 45}) {
-    ModelBuilder b(Numbers::kIntegers);
-    const int x = gelan_block(b, b.conv(0, 24, {}), half);
-    const auto model = b.finish({x});
-    compare(*model, Numbers::kIntegers, 5, 7, str_cat("half ", half));
-    const auto run = testing::run_cpu(*model, 4, 4, std::vector<float>(48));
+TEST(CpuDevice, GelanBlocksNeedNoCopy) {
+  for (const TestGraph& g : testing::gelan_graphs()) {
+    compare(*g.model, Numbers::kIntegers, g.height, g.width, g.name);
+    const CpuRun run = run_cpu(*g.model, 4, 4, std::vector<float>(48));
     EXPECT_EQ(std::count(run.implementations.begin(), run.implementations.end(), "copy"), 0);
   }
 }
 
-TEST(CpuViews, ConcatsAndSlicesInEveryPattern) {
-  for (const int64_t n : {7, 16, 24}) {
-    ModelBuilder b(Numbers::kIntegers);
-    const int x = b.conv(0, n, {});
-    const int y = b.conv(0, n + 9, {});
-    const int z = b.conv(x, n, {.kernel = 3, .padding = 1});
-    const int xy = b.concat({x, y});
-    const int yx = b.concat({y, x});            // the same values again
-    const int nested = b.concat({xy, z, xy});   // a concat twice, in a concat
-    const int cut = b.slice(nested, 3, 2 * n);  // across an input's end
-    const int cut_cut = b.slice(cut, n - 2, n);
-    const int swapped = b.concat({b.slice(y, 5, n + 4), b.slice(y, 0, 5)});
-    const int doubled = b.concat({x, x});
-    const int picture = b.concat({0, cut_cut, 0});
-    const int sum = b.add({cut_cut, x, z});
-    const int pooled = b.op({nested}, MaxPoolOp{.kernel = 3, .stride = 1, .padding = 1});
-    compare(*b.finish({xy, yx, nested, cut, cut_cut, swapped, doubled, picture, sum, pooled}),
-            Numbers::kIntegers, 4, 5, str_cat("n ", n));
-  }
-}
-
-TEST(CpuViews, DepthwiseAndGroupsOnConcats) {
-  ModelBuilder b(Numbers::kIntegers);
-  const int x = b.conv(0, 10, {});
-  const int y = b.conv(0, 22, {});
-  const int both = b.concat({x, y});
-  const int depthwise = b.conv(both, 32, {.kernel = 3, .padding = 1, .groups = 32});
-  const int grouped = b.conv(both, 32, {.kernel = 3, .padding = 1, .groups = 2});
-  const int part = b.slice(depthwise, 5, 11);
-  compare(*b.finish({depthwise, grouped, part}), Numbers::kIntegers, 6, 5, "groups on views");
-}
-
-std::shared_ptr<const Model> small_network() {
-  ModelBuilder b(Numbers::kReals, 5);
-  const ConvOp down{.kernel = 3, .stride = 2, .padding = 1, .activation = Activation::kSilu};
-  const int p1 = gelan_block(b, b.conv(0, 32, down), 24);
-  const int p2 = gelan_block(b, b.conv(p1, 48, down), 24);
-  const int up = b.op({p2}, UpsampleOp{});
-  return b.finish({b.conv(b.concat({up, p1}), 21, {}), b.conv(p2, 21, {})});
+TEST(CpuDevice, ViewsMatchTheReference) {
+  compare_all(testing::view_graphs());
 }
 
 std::vector<float> run_network(Device device, const ExecutorOptions& options) {

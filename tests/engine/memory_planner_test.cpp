@@ -1,4 +1,4 @@
-#include "engine/memory_planner.h"
+#include "engine/plan/memory_planner.h"
 
 #include <gtest/gtest.h>
 

@@ -8,6 +8,8 @@
 #include <iterator>
 #include <memory>
 
+#include "engine/processors.h"
+
 namespace yolocu {
 namespace {
 
@@ -43,9 +45,9 @@ TEST(SleepingTeam, TheUsersChoiceLeavesItEmpty) {
 }
 
 TEST(Threads, MoreThanUsableProcessorsAreNotUsed) {
-  EXPECT_EQ(cpu::choose_threads(0), cpu::usable_processors());
-  EXPECT_EQ(cpu::choose_threads(1), 1);
-  EXPECT_EQ(cpu::choose_threads(1'000'000), cpu::usable_processors());
+  EXPECT_EQ(choose_threads(0), usable_processors());
+  EXPECT_EQ(choose_threads(1), 1);
+  EXPECT_EQ(choose_threads(1'000'000), usable_processors());
 }
 
 }  // namespace

@@ -25,13 +25,12 @@ inline void fill_input(std::span<float> nhwc, const NpyArray& nchw) {
   }
 }
 
-// Plans and runs `model` on x [B,3,H,W] in fp32; nothing if a step failed (which fails the test).
-inline std::unique_ptr<Executor> run_model(Model model, Device device, const NpyArray& x) {
-  auto executor = create_executor(std::make_shared<const Model>(std::move(model)), device,
-                                  {.batch = x.shape[0],
-                                   .height = x.shape[2],
-                                   .width = x.shape[3],
-                                   .precision = Precision::kFp32});
+// Plans and runs `model` on x [B,3,H,W]; nothing if a step failed (which fails the test).
+inline std::unique_ptr<Executor> run_model(Model model, Device device, const NpyArray& x,
+                                           Precision precision = Precision::kFp32) {
+  auto executor = create_executor(
+      std::make_shared<const Model>(std::move(model)), device,
+      {.batch = x.shape[0], .height = x.shape[2], .width = x.shape[3], .precision = precision});
   if (!executor.ok()) {
     ADD_FAILURE() << executor.status().message();
     return nullptr;

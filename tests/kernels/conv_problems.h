@@ -1,23 +1,29 @@
-// Convolutions that every variant is tested on, made to measure for its tile and loads, and data
-// for them.
+// Convolutions that every variant is tested on, made to measure for its tile and loads.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
-#include <random>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "engine/base/str_cat.h"
 #include "kernels/conv/conv.h"
-#include "tests/reference/conv.h"
 
 namespace yolocu::testing {
+
+// Which tensors are one buffer.
+enum class ConvSharing : uint8_t { kNone, kSecondInY, kResidualInY };
 
 struct ConvCase {
   ConvVariant variant;
   std::string name;  // of the problem
   ConvProblem problem;
+  ConvSharing sharing = ConvSharing::kNone;
+  int64_t splits = 1;
+
+  ConvChoice choice() const { return {variant, splits}; }
 };
 
 // Dense views of the problem's channels, unless it has views already.
@@ -96,6 +102,51 @@ inline NamedProblems group_problems(int64_t v) {
           {"depthwise", grouped(11, 1, 1)}};
 }
 
+// Each channel by itself.
+inline std::vector<ConvCase> depthwise_cases(const ConvVariant& variant) {
+  const ConvProblem base = {.batch = 2,
+                            .height = 7,
+                            .width = 5,
+                            .filter_height = 3,
+                            .filter_width = 3,
+                            .padding = 1,
+                            .activation = Activation::kSilu};
+  std::vector<ConvCase> cases;
+  const auto add = [&](const std::string& name, int64_t channels, auto change) {
+    ConvProblem problem = base;
+    problem.channels = problem.out_channels = problem.groups = channels;
+    problem.dtype = variant.dtype;
+    change(problem);
+    cases.push_back({variant, "depthwise_" + name, with_dense_views(problem)});
+  };
+  const auto keep = [](ConvProblem&) {};
+  for (const int64_t channels : {1, 7, 8, 40, 257, 264})
+    add(str_cat("c", channels), channels, keep);
+  add("stride2", 24, [](ConvProblem& p) { p.stride = 2; });
+  add("r5x1", 24, [](ConvProblem& p) { p.filter_height = 5, p.filter_width = 1; });
+  add("r2_padding3", 24, [](ConvProblem& p) {
+    p.filter_height = p.filter_width = 2;
+    p.padding = 3;
+  });
+  add("one_pixel", 16, [](ConvProblem& p) { p.height = p.width = p.batch = 1; });
+  add("views", 24, [](ConvProblem& p) {
+    p.x = {64, 16};
+    p.y = {40, 8};
+    p.residual = ChannelView{27, 2};
+  });
+  add("odd_view", 24, [](ConvProblem& p) { p.y = {31, 3}; });
+  add("outputs", 24, [](ConvProblem& p) {
+    p.y_upsample = 2;
+    p.second = ConvOutput{{48, 24}};
+    p.residual = ChannelView{24, 0};
+  });
+  add("leaky", 16, [](ConvProblem& p) {
+    p.activation = Activation::kLeakyRelu;
+    p.negative_slope = 0.1f;
+  });
+  return cases;
+}
+
 // Channel counts that are no multiples of anything.
 inline NamedProblems channel_problems() {
   NamedProblems problems;
@@ -129,12 +180,15 @@ inline NamedProblems epilogue_problems(int64_t v) {
                        std::optional<ChannelView> residual) {
     ConvProblem problem = base;
     problem.activation = activation;
+    problem.negative_slope = 0.1f;
     problem.y = y;
     problem.residual = residual;
     problems.emplace_back(name, problem);
   };
   add("view_silu", Activation::kSilu, {56, 8}, std::nullopt);
   add("view_leaky", Activation::kLeakyRelu, {41, 1}, std::nullopt);
+  add("view_steep_leaky", Activation::kLeakyRelu, {40, 0}, std::nullopt);
+  problems.back().second.negative_slope = -3.0f;
   add("view_relu", Activation::kRelu, {48, 0}, std::nullopt);
   add("residual", Activation::kNone, {40, 0}, ChannelView{40, 0});
   add("residual_silu", Activation::kSilu, {64, 16}, ChannelView{48, 8});
@@ -148,18 +202,99 @@ inline NamedProblems epilogue_problems(int64_t v) {
   return problems;
 }
 
+// y stored twice, upsampled, in one buffer or two; the residual in place.
+inline std::vector<std::pair<ConvSharing, std::pair<std::string, ConvProblem>>> output_problems(
+    int64_t v) {
+  const ConvProblem base = {.batch = 2,
+                            .height = 3,
+                            .width = 5,
+                            .channels = 4 * v,
+                            .out_channels = 40,
+                            .activation = Activation::kSilu};
+  std::vector<std::pair<ConvSharing, std::pair<std::string, ConvProblem>>> problems;
+  const auto add = [&](const std::string& name, ConvSharing sharing, ConvOutput y,
+                       std::optional<ConvOutput> second, std::optional<ChannelView> residual) {
+    ConvProblem problem = base;
+    problem.y = y.view;
+    problem.y_upsample = y.upsample;
+    problem.second = second;
+    problem.residual = residual;
+    problems.push_back({sharing, {name, problem}});
+  };
+  using enum ConvSharing;
+  const std::optional<ChannelView> none;
+  add("upsampled", kNone, {{48, 8}, 2}, std::nullopt, none);
+  add("upsampled_odd", kNone, {{43, 2}, 2}, std::nullopt, ChannelView{56, 8});
+  add("two_outputs", kNone, {{40, 0}}, ConvOutput{{64, 16}}, none);
+  add("two_odd_outputs", kNone, {{41, 1}}, ConvOutput{{47, 3}, 2}, none);
+  add("plain_and_upsampled", kNone, {{48, 8}}, ConvOutput{{80, 40}, 2}, ChannelView{40, 0});
+  add("upsampled_and_odd", kNone, {{56, 8}, 2}, ConvOutput{{45, 3}}, ChannelView{41, 1});
+  add("odd_and_plain", kNone, {{45, 3}}, ConvOutput{{56, 8}}, none);
+  add("twice_in_a_buffer", kSecondInY, {{104, 8}}, ConvOutput{{104, 56}}, none);
+  add("upsampled_twice_in_a_buffer", kSecondInY, {{85, 44}, 2}, ConvOutput{{85, 1}, 2}, none);
+  add("in_place", kResidualInY, {{48, 8}}, std::nullopt, ChannelView{48, 8});
+  add("in_place_and_upsampled", kResidualInY, {{43, 3}}, ConvOutput{{48, 0}, 2},
+      ChannelView{43, 3});
+  add("odd_channels_upsampled", kNone, {{48, 8}, 2}, ConvOutput{{40, 0}}, none);
+  problems.back().second.second.out_channels = 37;
+  return problems;
+}
+
+// Splits of k into runs that are equal and that are not, down to one stage; tiles that are not
+// full, and all that an epilogue does.
+inline std::vector<std::pair<int64_t, std::pair<std::string, ConvProblem>>> split_problems(
+    const ConvVariant& variant) {
+  const int64_t n = std::max(variant.tile.block_n, 16);
+  const ConvProblem base = {.height = 13,
+                            .width = 11,
+                            .channels = 64,
+                            .out_channels = n + 5,
+                            .filter_height = 3,
+                            .filter_width = 3,
+                            .padding = 1,
+                            .activation = Activation::kSilu};
+  ConvProblem pointwise = base;
+  pointwise.filter_height = pointwise.filter_width = 1;
+  pointwise.padding = 0;
+  pointwise.channels = 96;
+  ConvProblem one = pointwise;
+  one.height = one.width = one.out_channels = 1;
+  ConvProblem stored = base;
+  stored.out_channels = n;
+  stored.y = {n + 16, 8};
+  stored.second = ConvOutput{{n + 3, 2}, 2};
+  stored.residual = ChannelView{n, 0};
+  return {{2, {"split2", base}},
+          {5, {"split5_outputs", stored}},
+          {18, {"split18", base}},
+          {3, {"split3", pointwise}},
+          {3, {"split3_one", one}}};
+}
+
 // What `variant` can implement of the problems above.
 inline std::vector<ConvCase> conv_cases(const ConvVariant& variant) {
-  const int64_t v = variant.load_bytes / 2;
+  const int64_t v = variant.load_bytes / size_bytes(variant.dtype);
   std::vector<ConvCase> cases;
+  const auto add = [&](const auto& named, ConvSharing sharing) {
+    ConvProblem problem = with_dense_views(named.second);
+    problem.dtype = variant.dtype;
+    if (can_implement(variant, problem).ok()) {
+      cases.push_back({variant, named.first, problem, sharing});
+    }
+  };
   for (const NamedProblems& problems :
        {tile_problems(variant, v), filter_problems(v), group_problems(v), channel_problems(),
         epilogue_problems(v)}) {
-    for (const auto& [name, described] : problems) {
-      ConvProblem problem = with_dense_views(described);
-      problem.dtype = variant.dtype;
-      if (can_implement(variant, problem).ok()) cases.push_back({variant, name, problem});
-    }
+    for (const auto& named : problems) add(named, ConvSharing::kNone);
+  }
+  for (const auto& [sharing, named] : output_problems(v)) add(named, sharing);
+  for (const ConvCase& conv_case : depthwise_cases(variant)) {
+    if (can_implement(variant, conv_case.problem).ok()) cases.push_back(conv_case);
+  }
+  for (const auto& [splits, named] : split_problems(variant)) {
+    if (variant.algorithm != ConvAlgorithm::kImplicitGemm) continue;
+    add(named, ConvSharing::kNone);
+    cases.back().splits = splits;
   }
   return cases;
 }
@@ -170,61 +305,6 @@ inline std::vector<ConvCase> all_conv_cases() {
     for (ConvCase& conv_case : conv_cases(variant)) cases.push_back(std::move(conv_case));
   }
   return cases;
-}
-
-enum class ConvNumbers : uint8_t { kIntegers, kFractions };
-
-// Integers up to 2, whose sums are exact in f32, or fractions in [-1, 1).
-class ConvGenerator {
- public:
-  ConvGenerator(DType dtype, ConvNumbers numbers, uint32_t seed)
-      : dtype_(dtype), numbers_(numbers), random_(seed) {}
-
-  float number() {
-    if (numbers_ == ConvNumbers::kIntegers) return static_cast<float>(integers_(random_));
-    return fractions_(random_);
-  }
-  uint16_t bits() { return conv_bits(dtype_, static_cast<double>(number())); }
-
-  // [pixels, view.pixel_stride] with numbers in the view and NaN outside of it.
-  std::vector<uint16_t> buffer(int64_t pixels, const ChannelView& view, int64_t channels) {
-    std::vector<uint16_t> values(static_cast<size_t>(pixels * view.pixel_stride), 0x7FFF);
-    for (int64_t pixel = 0; pixel < pixels; ++pixel) {
-      for (int64_t c = 0; c < channels; ++c) {
-        values[static_cast<size_t>(pixel * view.pixel_stride + view.offset + c)] = bits();
-      }
-    }
-    return values;
-  }
-
- private:
-  DType dtype_;
-  ConvNumbers numbers_;
-  std::mt19937 random_;
-  std::uniform_int_distribution<int> integers_{-2, 2};
-  std::uniform_real_distribution<float> fractions_{-1.0f, 1.0f};
-};
-
-// Reproducible. y: NaN in the view; outside of it bits that differ from place to place.
-inline ConvData conv_data(const ConvProblem& problem, ConvNumbers numbers, uint32_t seed) {
-  ConvGenerator generator(problem.dtype, numbers, seed);
-  ConvData data;
-  data.x =
-      generator.buffer(problem.batch * problem.height * problem.width, problem.x, problem.channels);
-  data.w.resize(static_cast<size_t>(problem.out_channels * problem.depth()));
-  for (uint16_t& value : data.w) value = generator.bits();
-  data.bias.resize(static_cast<size_t>(problem.out_channels));
-  for (float& value : data.bias) value = generator.number();
-  if (problem.residual) {
-    data.residual = generator.buffer(problem.out_pixels(), *problem.residual, problem.out_channels);
-  }
-  data.y.resize(static_cast<size_t>(problem.out_pixels() * problem.y.pixel_stride));
-  for (size_t i = 0; i < data.y.size(); ++i) {
-    const int64_t channel = static_cast<int64_t>(i) % problem.y.pixel_stride - problem.y.offset;
-    const bool in_view = channel >= 0 && channel < problem.out_channels;
-    data.y[i] = in_view ? 0xFFFF : static_cast<uint16_t>(i * 40503 + 1);
-  }
-  return data;
 }
 
 }  // namespace yolocu::testing

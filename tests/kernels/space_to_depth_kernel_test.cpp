@@ -18,7 +18,7 @@ TEST_P(SpaceToDepthKernel, EqualsTheOracle) {
     if (!can_implement(test_case(), p).ok()) continue;
     ++problems;
     const int64_t pixels = p.batch * p.height * p.width;
-    TypedView y(p.dtype, pixels / 4, p.y, 4 * p.channels, 1);
+    TypedView y(p.dtype, pixels / 4, p.y, 4 * p.channels + p.padding, 1);
     TypedView x(p.dtype, pixels, p.x, p.channels, 2);
     x.fill(testing::WildNumbers(problems));
     const DeviceMemory out = to_device(y.bytes(), "y"), in = to_device(x.bytes(), "x");

@@ -69,6 +69,12 @@ std::vector<float> random_floats(size_t count, uint64_t seed);
     ASSERT_TRUE(yolocu_outcome_.ok()) << ::yolocu::testing::message_of(yolocu_outcome_); \
   } while (false)
 
+#define EXPECT_OK(expression)                                                            \
+  do {                                                                                   \
+    const auto& yolocu_outcome_ = (expression);                                          \
+    EXPECT_TRUE(yolocu_outcome_.ok()) << ::yolocu::testing::message_of(yolocu_outcome_); \
+  } while (false)
+
 namespace yolocu::testing {
 inline std::string message_of(const Status& status) {
   return status.message();

@@ -13,11 +13,11 @@
 #include <variant>
 #include <vector>
 
+#include "engine/base/activation.h"
 #include "yolocu/status.h"
 
 namespace yolocu {
 
-enum class Activation : uint8_t { kNone, kSilu, kLeakyRelu, kRelu };
 std::string_view activation_name(Activation activation);
 
 // The picture, RGB in 0..1: [N,H,W,channels].

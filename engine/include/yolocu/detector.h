@@ -5,7 +5,7 @@
 //   if (!detector.ok()) return fail(detector.status().message());
 //   auto found = detector->detect({pixels, width, height, width * 3});
 //
-// A Detector owns its activations and is not thread-safe; make one per thread.
+// A Detector owns its activations and is not thread-safe; make one per thread with share().
 #pragma once
 
 #include <cstddef>
@@ -45,6 +45,8 @@ struct DetectorOptions {
   double iou = 0.45;         // a box is dropped if it overlaps a better one of its class by more
   int64_t max_detections = 300;
   std::vector<int64_t> classes = {};  // empty: all
+  LaunchRecords launches =
+      LaunchRecords::kDrop;  // of the cuda and emulated devices: take_launches_json()
 };
 
 class Detector {
@@ -63,7 +65,16 @@ class Detector {
   // Detections by descending score. kInvalidArgument for an empty or impossible picture.
   Result<std::vector<Detection>> detect(const ImageView& image);
 
+  // Another detector with the same model and options, for another thread. On the cuda and emulated
+  // devices both use one copy of the weights.
+  Result<Detector> share() const;
+
   const std::vector<std::string>& class_names() const;
+
+  // Experimental, for profiles. With DetectorOptions::launches: the kernels launched since the last
+  // call, {"launches":[{"kernel","grid","block","shared_bytes",...}]}. On cuda those of the graph
+  // are told once, when it is made.
+  Result<std::string> take_launches_json();
 
  private:
   struct State;

@@ -14,6 +14,10 @@ enum class Device : uint8_t { kAuto, kCpu, kReference, kCuda, kEmulated };
 // kAuto: the device's choice. Activations and weights are held in this type; sums are fp32.
 enum class Precision : uint8_t { kAuto, kFp32, kFp16, kBf16, kInt8 };
 
+// Whether records of kernel launches are kept. On the emulated device they have counters, which
+// take time.
+enum class LaunchRecords : uint8_t { kDrop, kKeep };
+
 // "auto", "cpu", "reference", "cuda", "emulated".
 std::string_view device_name(Device device);
 Result<Device> parse_device(std::string_view name);

@@ -8,6 +8,10 @@ YOLOCU_DEVICE float multiply_rounded(float a, float b) {
   return __fmul_rn(a, b);
 }
 
+YOLOCU_DEVICE float fused_multiply_add(float a, float b, float c) {
+  return __fmaf_rn(a, b, c);
+}
+
 YOLOCU_DEVICE uint32_t bit_count(uint32_t value) {
   return static_cast<uint32_t>(__popc(value));
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bit>
+#include <cmath>
 
 namespace yolocu::device {
 inline namespace emulated_target {
@@ -10,6 +11,10 @@ inline namespace emulated_target {
 inline float multiply_rounded(float a, float b) {
   const volatile float product = a * b;
   return product;
+}
+
+inline float fused_multiply_add(float a, float b, float c) {
+  return std::fma(a, b, c);
 }
 
 inline uint32_t bit_count(uint32_t value) {

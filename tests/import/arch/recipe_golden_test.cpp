@@ -1,5 +1,5 @@
-// Full-size architectures: recipe -> state dictionary -> conversion by name -> cpu device, against
-// what the official code predicts with the same weights.
+// Full-size architectures: recipe -> state dictionary -> conversion by name -> cpu and emulated
+// devices, against what the official code predicts with the same weights.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 
 #include "tests/import/run_model.h"
 #include "tests/support/golden_case.h"
+#include "tests/support/rounding_rule.h"
 #include "tests/support/test_support.h"
 #include "tests/tools/recipe.h"
 #include "weights/import/convert.h"
@@ -33,6 +34,30 @@ class Recipe : public ::testing::TestWithParam<std::string> {
     YOLOCU_REQUIRE_SHARED("golden/c");
     folder_ = testing::shared_dir() + "/golden/c/" + GetParam();
     recipe_ = json::parse(std::ifstream(folder_ + "/model.json"));
+  }
+
+  // The recipe as a state dictionary, converted by name. Weights keep fp32.
+  Result<Model> convert() const {
+    const testing::TempDir files;
+    const std::string path = files.file("recipe.safetensors");
+    YOLOCU_RETURN_IF_ERROR(testing::write_recipe_checkpoint(folder_ + "/model.json", path));
+    YOLOCU_ASSIGN_OR_RETURN(auto converted, convert_checkpoint(path, {.weight_dtype = DType::kF32,
+                                                                      .input_size = 640,
+                                                                      .architecture = GetParam()}));
+    return std::move(converted.model);
+  }
+
+  NpyArray input() const {
+    return testing::recipe_input(recipe_["input"]["name"], recipe_["input"]["shape"]);
+  }
+
+  // [B, N, row]
+  NpyArray predictions() const {
+    const auto stored = read_npy(folder_ + "/pred.npy");
+    EXPECT_TRUE(stored.ok()) << stored.status().message();
+    if (!stored.ok()) return {};
+    const bool channels_first = recipe_["pred"]["layout"].get<std::string>().starts_with("[B,4");
+    return channels_first ? testing::anchors_first(*stored) : *stored;
   }
 
   testing::Tolerance tolerance() const {
@@ -69,27 +94,30 @@ void expect_official_size(const Model& model, const json& recipe) {
 }
 
 TEST_P(Recipe, AgreesWithPyTorch) {
-  const testing::TempDir files;
-  const std::string path = files.file("recipe.safetensors");
-  ASSERT_OK(testing::write_recipe_checkpoint(folder_ + "/model.json", path));
-  auto converted = convert_checkpoint(
-      path, {.weight_dtype = DType::kF32, .input_size = 640, .architecture = GetParam()});
-  ASSERT_OK(converted);
-  EXPECT_EQ(converted->model.spec.architecture, GetParam());
-  expect_official_size(converted->model, recipe_);
-
-  const NpyArray input = testing::recipe_input(recipe_["input"]["name"], recipe_["input"]["shape"]);
-  const auto predicted = read_npy(folder_ + "/pred.npy");
-  ASSERT_OK(predicted);
-  const bool channels_first = recipe_["pred"]["layout"].get<std::string>().starts_with("[B,4");
-  const auto executor = testing::run_model(std::move(converted->model), Device::kCpu, input);
+  auto model = convert();
+  ASSERT_OK(model);
+  EXPECT_EQ(model->spec.architecture, GetParam());
+  expect_official_size(*model, recipe_);
+  const auto executor = testing::run_model(std::move(*model), Device::kCpu, input());
   ASSERT_NE(executor, nullptr);
   const auto worst = testing::expect_predictions(
-      channels_first ? testing::anchors_first(*predicted) : *predicted, executor->output(),
-      {executor->batch(), executor->anchors(), executor->row()}, tolerance());
+      predictions(), executor->output(), {executor->batch(), executor->anchors(), executor->row()},
+      tolerance());
   std::printf("%-12s largest difference: box %.2e px, score %.2e\n", GetParam().c_str(), worst.box,
               worst.score);
 }
+
+#if YOLOCU_HAS_EMULATION
+// Our kernels, in fp16.
+TEST_P(Recipe, EmulatedAgreesWithPyTorchInHalfPrecision) {
+  auto model = convert();
+  ASSERT_OK(model);
+  const auto executor =
+      testing::run_model(std::move(*model), Device::kEmulated, input(), Precision::kFp16);
+  ASSERT_NE(executor, nullptr);
+  testing::expect_half_predictions(GetParam(), predictions(), executor->output(), recipe_["err"]);
+}
+#endif
 
 INSTANTIATE_TEST_SUITE_P(Models, Recipe, ::testing::ValuesIn(kModels), [](const auto& test) {
   std::string name = test.param;

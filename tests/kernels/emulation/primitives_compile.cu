@@ -84,6 +84,7 @@ YOLOCU_KERNEL convert(GlobalPtr<float> values) {
 
 YOLOCU_KERNEL compute_scalars(GlobalPtr<float> values, GlobalPtr<uint32_t> words) {
   values.store(0, device::multiply_rounded(values.load(1), values.load(2)) - values.load(3));
+  values.store(6, device::fused_multiply_add(values.load(1), values.load(2), values.load(3)));
   values.store(4, device::float_of_bits(words.load(0)));
   words.store(1, device::bit_count(words.load(1)) + device::lowest_bit(words.load(2)));
   words.store(3, device::float_bits(values.load(5)));

@@ -110,7 +110,7 @@ TEST(EmulatedGraph, EndsWithItsOwner) {
   const DeviceMemory log = device.log(4);
   auto graph = capture_diamond(device, log);
   ASSERT_OK(graph);
-  const Graph handle = graph->get();
+  const LaunchGraph handle = graph->get();
   ASSERT_OK(device.runtime.launch_graph(handle, device.stream()));
   graph->reset();
   expect_refused(device.runtime.launch_graph(handle, device.stream()), StatusCode::kInvalidArgument,

@@ -27,6 +27,22 @@ TEST(Scalar, ProductsAreRoundedBeforeASum) {
   EXPECT_TRUE(std::isnan(multiply_rounded(0, std::numeric_limits<float>::infinity())));
 }
 
+// What is left of the exact product after its rounded self: f32 numbers have room for it.
+TEST(Scalar, FusedSumsAreRoundedOnce) {
+  std::mt19937 random(2);
+  std::uniform_real_distribution<float> number(-100.0f, 100.0f);
+  int inexact = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const float a = number(random), b = number(random);
+    const double exact = double{a} * double{b};
+    const auto rounded = static_cast<float>(exact);
+    const double rest = exact - double{rounded};
+    EXPECT_EQ(double{fused_multiply_add(a, b, -rounded)}, rest) << a << " * " << b;
+    if (rest != 0) ++inexact;
+  }
+  EXPECT_GT(inexact, 900) << "the numbers would not tell";
+}
+
 TEST(Scalar, CountsAndFindsBits) {
   for (uint32_t bit = 0; bit < 32; ++bit) {
     const uint32_t value = 1u << bit;

@@ -11,7 +11,7 @@
 
 #include "weights/format/graph.h"
 
-namespace yolocu::cpu {
+namespace yolocu {
 
 // Channels [begin, begin + count) of a value lie at [position, position + count) of its buffer.
 struct ChannelSegment {
@@ -47,4 +47,4 @@ Result<std::vector<ChannelLayout>> plan_channel_layouts(const Graph& graph,
                                                         const std::vector<ValueShape>& shapes,
                                                         int64_t block);
 
-}  // namespace yolocu::cpu
+}  // namespace yolocu

@@ -1,4 +1,4 @@
-// Small models for the tests of the cpu device, and both ways to compute their heads.
+// Small models for the tests of devices, and what their heads must be.
 #pragma once
 
 #include <cstdint>
@@ -44,15 +44,6 @@ class ModelBuilder {
 
 // Head outputs of one run, NHWC, one list a head, all pictures after each other.
 using Heads = std::vector<std::vector<float>>;
-
-struct CpuRun {
-  Heads heads;
-  std::vector<std::string> implementations;
-};
-
-// By the cpu device, all steps but the decoding. Memory starts as NaN.
-CpuRun run_cpu(const Model& model, int64_t height, int64_t width,
-               const std::vector<float>& picture);
 
 // By the reference ops. bounds: sum |x| |w| along the graph; times eps and the depth, how far fp32
 // sums in another order may be off.

@@ -1,6 +1,6 @@
-#include "engine/cpu/placement.h"
+#include "engine/plan/placement.h"
 
-namespace yolocu::cpu {
+namespace yolocu {
 namespace {
 
 // A range of a root's padded channels that is to stand at `target` of a concat.
@@ -106,4 +106,4 @@ Placement place_values(const Graph& graph, const std::vector<ChannelLayout>& lay
   return Placer(graph, layouts).run();
 }
 
-}  // namespace yolocu::cpu
+}  // namespace yolocu

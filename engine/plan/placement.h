@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/cpu/channel_layout.h"
+#include "engine/plan/channel_layout.h"
 #include "weights/format/graph.h"
 
-namespace yolocu::cpu {
+namespace yolocu {
 
 // A value's padded channels are those of value `root`, from `channel` on. A root owns a buffer.
 struct Place {
@@ -31,4 +31,4 @@ struct Placement {
 // value that was sliced moves if all of its slices stand together in order. The rest is copied.
 Placement place_values(const Graph& graph, const std::vector<ChannelLayout>& layouts);
 
-}  // namespace yolocu::cpu
+}  // namespace yolocu

@@ -1,4 +1,4 @@
-#include "tests/engine/cpu_test_model.h"
+#include "tests/engine/test_model.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,6 @@
 
 #include "engine/base/half.h"
 #include "engine/base/str_cat.h"
-#include "engine/cpu/cpu_binder.h"
 #include "engine/reference/reference_ops.h"
 
 namespace yolocu::testing {
@@ -61,6 +60,11 @@ std::string ModelBuilder::tensor(const std::string& name, std::vector<int64_t> s
   for (const int64_t extent : shape) count *= static_cast<size_t>(extent);
   std::vector<float> values = numbers_ == Numbers::kIntegers ? random_integers(count, 2, ++seed_)
                                                              : random_floats(count, ++seed_);
+  if (numbers_ == Numbers::kReals) {
+    // Sums of as many products as the first output has weights stay of the order of one.
+    const float scale = 1 / std::sqrt(static_cast<float>(count) / static_cast<float>(shape[0]));
+    for (float& value : values) value *= scale;
+  }
   if (dtype == DType::kF16) {
     for (size_t i = 0; i < count; ++i) {
       const uint16_t bits = float_to_half(values[i]);
@@ -102,43 +106,6 @@ std::shared_ptr<const Model> ModelBuilder::finish(std::vector<int> values) {
   model_->spec.class_names.assign(static_cast<size_t>(widest - 5), "thing");
   model_->storage = storage_;
   return model_;
-}
-
-CpuRun run_cpu(const Model& model, int64_t height, int64_t width,
-               const std::vector<float>& picture) {
-  CpuRun result;
-  const auto shapes = infer_shapes(model.spec.graph);
-  auto library = cpu::OneDnn::create();
-  if (!shapes.ok() || !library.ok()) {
-    ADD_FAILURE() << shapes.status().message() << library.status().message();
-    return result;
-  }
-  const auto planned =
-      cpu::make_cpu_plan(model.spec.graph, *shapes, height, width, cpu::OneDnn::preferred_block());
-  if (!planned.ok()) {
-    ADD_FAILURE() << planned.status().message();
-    return result;
-  }
-  const cpu::CpuPlan& plan = *planned;
-  auto bound = cpu::bind_plan(plan, model, **library, 0);
-  if (!bound.ok()) {
-    ADD_FAILURE() << bound.status().message();
-    return result;
-  }
-  // What a step does not write must not matter.
-  for (float& value : bound->arena.floats()) value = std::nanf("");
-  std::vector<float> pixels = picture;
-  for (size_t i = 0; i + 1 < bound->work.size(); ++i) {
-    const Status status = cpu::execute(bound->work[i], {pixels.data(), {}});
-    EXPECT_TRUE(status.ok()) << status.message();
-  }
-  for (cpu::Work& work : bound->work) {
-    result.implementations.push_back(cpu::implementation_name(work));
-  }
-  for (const HeadView& head : std::get<cpu::DecodeWork>(bound->work.back()).heads) {
-    result.heads.emplace_back(head.data, head.data + head.height * head.width * head.channels);
-  }
-  return result;
 }
 
 namespace {

@@ -1,11 +1,11 @@
-#include "engine/cpu/channel_layout.h"
+#include "engine/plan/channel_layout.h"
 
 #include <algorithm>
 #include <set>
 
 #include "engine/base/checked.h"
 
-namespace yolocu::cpu {
+namespace yolocu {
 
 ChannelLayout::ChannelLayout(int64_t channels, const std::vector<int64_t>& cuts, int64_t block)
     : channels_(channels) {
@@ -149,4 +149,4 @@ Result<std::vector<ChannelLayout>> plan_channel_layouts(const Graph& graph,
   return layouts;
 }
 
-}  // namespace yolocu::cpu
+}  // namespace yolocu
