@@ -1,6 +1,6 @@
 // Runs one model at one batch and size on one device. The plan is made at creation: shapes, views,
-// arena, primitives, rearranged weights. run() allocates
-// nothing of ours on the cpu device (oneDNN makes a small table of arguments at each call); the
+// arena, primitives, rearranged weights. run() allocates nothing of ours on the cpu device (oneDNN
+// makes a small table of arguments at each call) and on the cuda and emulated devices; the
 // reference device allocates every value.
 #pragma once
 
@@ -29,6 +29,14 @@ struct ExecutorOptions {
   LaunchRecords launches = LaunchRecords::kDrop;  // of kernels: see take_launches()
 };
 
+// `options` with the batch, height and width of `shape`.
+inline ExecutorOptions with_shape_of(ExecutorOptions options, const ExecutorOptions& shape) {
+  options.batch = shape.batch;
+  options.height = shape.height;
+  options.width = shape.width;
+  return options;
+}
+
 // A context: owns its activations, shares the model. Not thread-safe; make one per thread.
 class Executor {
  public:
@@ -50,6 +58,12 @@ class Executor {
 
   virtual std::vector<PlanStep> plan() const = 0;
   virtual int64_t arena_bytes() const = 0;
+
+  // Another context of the same model and device, for a batch and size of its own: for another
+  // thread, or another shape. On the cuda and emulated devices all of them use one copy of the
+  // weights, and contexts of one shape one plan. May run while this one runs. Of the options,
+  // batch, height and width count, the rest is this one's. Errors of create_executor.
+  virtual Result<std::unique_ptr<Executor>> share(const ExecutorOptions& options) const = 0;
 
   // With ExecutorOptions::launches, on the cuda and emulated devices: what was launched since the
   // last call. On cuda a captured launch is told once, however often the graph runs.

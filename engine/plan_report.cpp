@@ -1,7 +1,8 @@
 #include "engine/plan_report.h"
 
-#include <algorithm>
+#include <utility>
 
+#include "engine/base/guard.h"
 #include "engine/base/str_cat.h"
 #include "engine/gpu/gpu_model.h"
 #include "engine/gpu/plan_report.h"
@@ -35,10 +36,8 @@ Result<PlanReport> report_gpu_plan(const Model& model, Device device, ExecutorOp
   return report;
 }
 
-}  // namespace
-
-Result<PlanReport> report_plan(std::shared_ptr<const Model> model, Device device,
-                               const ExecutorOptions& options) {
+Result<PlanReport> report(std::shared_ptr<const Model> model, Device device,
+                          const ExecutorOptions& options) {
   if (device == Device::kCuda || device == Device::kEmulated) {
     return report_gpu_plan(*model, device, options);
   }
@@ -46,6 +45,13 @@ Result<PlanReport> report_plan(std::shared_ptr<const Model> model, Device device
   return PlanReport{.device = std::string(device_name(resolve_device(device))),
                     .steps = executor->plan(),
                     .arena_bytes = executor->arena_bytes()};
+}
+
+}  // namespace
+
+Result<PlanReport> report_plan(std::shared_ptr<const Model> model, Device device,
+                               const ExecutorOptions& options) {
+  return guarded([&] { return report(std::move(model), device, options); });
 }
 
 }  // namespace yolocu

@@ -85,7 +85,7 @@ class DeviceRuntime {
   // Waits, on the device, for earlier launches of the same graph.
   virtual Status launch_graph(LaunchGraph graph, Stream stream) = 0;
 
-  // Keeps records of launches. CUDA: of calls of launch() on streams of this runtime by the thread
+  // Keeps records of launches. CUDA: of calls of launch() on streams of this runtime by threads
   // that switched the log on, captured ones once. Emulated: of kernels that ran, in that order,
   // launches of graphs included.
   virtual Status log_launches(LaunchLog log) = 0;

@@ -29,10 +29,9 @@ class CudaLaunchLog : public LaunchRecorder {
     const std::scoped_lock lock(mutex_);
     streams_.erase(stream);
   }
-  // The state before.
-  LaunchLog set(LaunchLog log) {
+  void set(LaunchLog log) {
     const std::scoped_lock lock(mutex_);
-    return std::exchange(log_, log);
+    log_ = log;
   }
   std::vector<LaunchRecord> take() {
     const std::scoped_lock lock(mutex_);
@@ -159,9 +158,8 @@ class CudaRuntime : public DeviceRuntime {
   }
 
   Status log_launches(LaunchLog log) override {
-    if (log_->set(log) == LaunchLog::kOff && log == LaunchLog::kOn) {
-      record_launches_of_this_thread(log_);
-    }
+    log_->set(log);
+    if (log == LaunchLog::kOn) record_launches_of_this_thread(log_);
     return {};
   }
   std::vector<LaunchRecord> take_launches() override { return log_->take(); }

@@ -9,8 +9,8 @@
 #include "engine/cpu/cpu_work.h"
 #include "engine/cpu/onednn.h"
 #include "engine/cpu/threads.h"
-#include "engine/processors.h"
 #include "engine/executor.h"
+#include "engine/processors.h"
 
 namespace yolocu {
 namespace cpu {
@@ -51,6 +51,10 @@ class CpuExecutor final : public Executor {
   int64_t anchors() const override { return anchors_; }
   int64_t row() const override { return row_; }
   int64_t arena_bytes() const override { return bound_.arena.size_bytes(); }
+
+  Result<std::unique_ptr<Executor>> share(const ExecutorOptions& options) const override {
+    return create_executor(model_, Device::kCpu, with_shape_of(options_, options));
+  }
 
   Status run() override {
     const ThreadScope scope(threads_);

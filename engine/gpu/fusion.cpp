@@ -15,17 +15,15 @@ class FusionPlanner {
 
   std::vector<NodeFusion> run() {
     fusion_.resize(graph_.nodes.size());
+    find_users();
     for (int i = 0; i < count(); ++i) {
-      for (const int input : node(i).inputs) users_[index(input)].push_back(i);
-      fusion_[index(i)].copies = placement_.copies[index(i)];
+      if (is_used(i) && std::holds_alternative<AddOp>(node(i).op)) visit_sum(i);
     }
     for (int i = 0; i < count(); ++i) {
-      if (std::holds_alternative<AddOp>(node(i).op)) visit_sum(i);
+      if (is_used(i) && conv_of(i) != kNone) choose_targets(i);
     }
     for (int i = 0; i < count(); ++i) {
-      if (conv_of(i) != kNone) choose_targets(i);
-    }
-    for (int i = 0; i < count(); ++i) {
+      if (!is_used(i)) continue;
       const Op& op = node(i).op;
       const bool is_view = std::holds_alternative<SliceOp>(op) ||
                            (std::holds_alternative<ConcatOp>(op) && at(i).copies.empty());
@@ -40,6 +38,22 @@ class FusionPlanner {
   const Node& node(int i) const { return graph_.nodes[index(i)]; }
   NodeFusion& at(int i) { return fusion_[index(i)]; }
   const Place& place(int value) const { return placement_.places[index(value)]; }
+
+  bool is_used(int i) { return at(i).role != Role::kUnused; }
+
+  // Users are those that the last node needs, as it needs itself. The picture counts as used.
+  void find_users() {
+    for (int i = count() - 1; i >= 0; --i) {
+      at(i).copies = placement_.copies[index(i)];
+      if (i > 0 && i + 1 < count() && users_[index(i)].empty()) {
+        at(i).role = Role::kUnused;
+        continue;
+      }
+      for (const int input : node(i).inputs) users_[index(input)].push_back(i);
+    }
+    // Found from behind; rules go through them in the graph's order.
+    for (std::vector<int>& users : users_) std::reverse(users.begin(), users.end());
+  }
 
   bool is_only_use(int value) const { return users_[index(value)].size() == 1; }
 
@@ -56,17 +70,21 @@ class FusionPlanner {
     return at(i).conv;
   }
 
+  // Sum i = conv + other becomes a launch of the convolution, if that is one and has no other use.
+  bool fuse_sum(int i, int conv, int other) {
+    if (!std::holds_alternative<ConvOp>(node(conv).op) || !is_only_use(conv)) return false;
+    if (is_inner_upsample(other)) return false;
+    at(conv).role = Role::kConvInSum;
+    at(i).conv = conv;
+    at(i).residual = other;
+    return true;
+  }
+
   void visit_sum(int i) {
     const std::vector<int>& inputs = node(i).inputs;
-    const int conv = inputs.size() == 2 ? std::max(inputs[0], inputs[1]) : kNone;
-    const int other = inputs.size() == 2 ? std::min(inputs[0], inputs[1]) : kNone;
-    const bool fuses = conv != kNone && std::holds_alternative<ConvOp>(node(conv).op) &&
-                       is_only_use(conv) && !is_inner_upsample(other);
-    if (fuses) {
-      at(conv).role = Role::kConvInSum;
-      at(i).conv = conv;
-      at(i).residual = other;
-      return;
+    if (inputs.size() == 2) {
+      const auto [earlier, later] = std::minmax(inputs[0], inputs[1]);
+      if (fuse_sum(i, later, earlier) || fuse_sum(i, earlier, later)) return;
     }
     for (const int input : inputs) {
       const bool inner = is_inner_upsample(input);

@@ -1,6 +1,7 @@
 // What one launch computes together: which nodes of the graph need no launch of their own.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -25,6 +26,7 @@ enum class Role : uint8_t {
   kConvInSum,   // a convolution that a sum computes
   kConvOutput,  // an upsample that the convolution stores as well
   kSumInput,    // an upsample that a sum reads as it is, resizing it
+  kUnused,      // the predictions do not need it
 };
 
 struct NodeFusion {
@@ -40,7 +42,8 @@ struct NodeFusion {
 };
 
 // One entry a node. Rules:
-//  - act(conv(x)) + other, where the sum is the convolution's only use: the convolution adds;
+//  - act(conv(x)) + other, in either order, where the sum is the convolution's only use: the
+//    convolution adds;
 //  - nearest upsample by 2 of a convolution's result: its second store, or its only one if nothing
 //    else reads the result;
 //  - a whole convolution's result that belongs to a second concat: its second store;

@@ -12,7 +12,7 @@ namespace yolocu::gpu {
 // Not thread-safe: one a thread. Any number of contexts of one model may run at once.
 class GpuContext {
  public:
-  // Allocates everything that infer() needs and captures the launches. kResourceExhausted without
+  // Allocates everything that launch() needs and captures the launches. kResourceExhausted without
   // room on the device, and the process goes on. wanted_classes [ceil(classes / 32)]: as in
   // CandidateTensors; empty: all.
   static Result<std::unique_ptr<GpuContext>> create(std::shared_ptr<GpuModel> model,
@@ -20,6 +20,7 @@ class GpuContext {
                                                     std::span<const uint32_t> wanted_classes = {});
 
   const GpuPlan& plan() const { return *plan_; }
+  const std::shared_ptr<const GpuPlan>& shared_plan() const { return plan_; }
   GpuModel& model() const { return *model_; }
   const std::shared_ptr<GpuModel>& shared_model() const { return model_; }
   Stream stream() const { return stream_.get(); }
@@ -36,13 +37,18 @@ class GpuContext {
   int64_t result_bytes() const { return results_.size_bytes(); }
 
   // Enqueues the captured launches: one call. Uploads before and downloads after it on stream()
-  // are the caller's, who also waits.
+  // are the caller's.
   Status launch();
+  // Waits for all that was enqueued on stream(), and gives its error.
+  Status wait();
+
+  ~GpuContext();
 
  private:
   GpuContext(std::shared_ptr<GpuModel> model, std::shared_ptr<const GpuPlan> plan)
       : model_(std::move(model)), plan_(std::move(plan)) {}
-  Status allocate(std::span<const uint32_t> wanted_classes);
+  Status allocate(size_t class_words);
+  Status initialise(std::span<const uint32_t> wanted_classes);
   Status capture();
   std::byte* at(int buffer) const;
   ContextMemory memory() const;

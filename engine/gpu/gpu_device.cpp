@@ -63,9 +63,7 @@ DeviceInfo planning_device() {
 
 Result<GpuDevice> open_gpu_device(Device device, const GpuDeviceOptions& options) {
   YOLOCU_ASSIGN_OR_RETURN(GpuDevice opened, open(device, options));
-  if (options.launches == LaunchRecords::kKeep) {
-    YOLOCU_RETURN_IF_ERROR(opened.runtime->log_launches(LaunchLog::kOn));
-  }
+  opened.log = options.launches == LaunchRecords::kKeep ? LaunchLog::kOn : LaunchLog::kOff;
   return opened;
 }
 

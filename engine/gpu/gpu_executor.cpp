@@ -1,5 +1,6 @@
 #include "engine/gpu/gpu_executor.h"
 
+#include "engine/base/guard.h"
 #include "engine/gpu/conv_weights.h"
 #include "engine/gpu/plan_report.h"
 
@@ -16,13 +17,17 @@ class GpuExecutor final : public Executor {
     const int64_t pixels = options.batch * options.height * options.width;
     const int64_t channels = gpu_plan().input_layout.channels();
     for (int64_t c = 0; c < channels; ++c) {
-      positions_.push_back(static_cast<size_t>(gpu_plan().input_layout.position(c)));
+      positions_.push_back(
+          static_cast<size_t>(gpu_plan().input_view.offset + gpu_plan().input_layout.position(c)));
     }
     input_.resize(static_cast<size_t>(pixels * channels));
-    pixel_.resize(static_cast<size_t>(gpu_plan().input_layout.padded_channels()));
+    pixel_.resize(static_cast<size_t>(gpu_plan().input_view.pixel_stride));
     staged_.resize(static_cast<size_t>(pixels) * pixel_bytes());
     output_.resize(static_cast<size_t>(options.batch * anchors_ * row_));
   }
+
+  // Copies may still read or write the vectors.
+  ~GpuExecutor() override { static_cast<void>(context_->wait()); }
 
   int64_t batch() const override { return gpu_plan().options.batch; }
   int64_t height() const override { return gpu_plan().options.height; }
@@ -40,7 +45,7 @@ class GpuExecutor final : public Executor {
     YOLOCU_RETURN_IF_ERROR(runtime.download(output_.data(), context_->predictions(),
                                             static_cast<int64_t>(output_.size() * sizeof(float)),
                                             stream));
-    return runtime.synchronize_stream(stream);
+    return context_->wait();
   }
 
   std::span<const float> output() const override { return output_; }
@@ -49,6 +54,13 @@ class GpuExecutor final : public Executor {
 
   std::vector<PlanStep> plan() const override { return describe_steps(gpu_plan()); }
   int64_t arena_bytes() const override { return gpu_plan().arena.size_bytes; }
+
+  Result<std::unique_ptr<Executor>> share(const ExecutorOptions& options) const override {
+    ExecutorOptions resolved = options;
+    GpuModel& model = context_->model();
+    YOLOCU_RETURN_IF_ERROR(resolve_size(model.model(), Device::kCuda, resolved));
+    return guarded([&] { return create_gpu_executor(context_->shared_model(), resolved); });
+  }
 
   std::vector<LaunchRecord> take_launches() override {
     return context_->model().runtime().take_launches();
@@ -60,7 +72,8 @@ class GpuExecutor final : public Executor {
     return pixel_.size() * static_cast<size_t>(size_bytes(gpu_plan().options.dtype));
   }
 
-  // Pixels in the type of the network, with zeros in the padding channels.
+  // Pixels in the type of the network, with zeros in all other channels of the buffer: padding, or
+  // what launches will write where the picture is a part of a concat.
   void stage_input() {
     const DType dtype = gpu_plan().options.dtype;
     std::byte* to = staged_.data();

@@ -1,4 +1,4 @@
-// Executors and detectors on the cuda and emulated devices.
+// Executors on the cuda and emulated devices.
 #pragma once
 
 #include <memory>

@@ -5,6 +5,7 @@
 #include "engine/base/checked.h"
 #include "engine/base/str_cat.h"
 #include "engine/gpu/conv_weights.h"
+#include "engine/memory_limit.h"
 
 namespace yolocu::gpu {
 namespace {
@@ -89,8 +90,9 @@ Result<std::shared_ptr<GpuModel>> GpuModel::create(std::shared_ptr<const Model> 
 Status GpuModel::upload_weights() {
   const Graph& graph = model_->spec.graph;
   YOLOCU_ASSIGN_OR_RETURN(const WeightPlan plan, plan_weights(graph, dtype_));
-  std::vector<std::byte> packed(static_cast<size_t>(plan.bytes));
+  YOLOCU_RETURN_IF_ERROR(check_memory(static_cast<double>(plan.bytes)));
   YOLOCU_ASSIGN_OR_RETURN(memory_, DeviceMemory::create(runtime(), plan.bytes, "weights"));
+  std::vector<std::byte> packed(static_cast<size_t>(plan.bytes));
   weights_.resize(graph.nodes.size());
   for (const WeightPlace& place : plan.places) {
     const auto node = static_cast<size_t>(place.node);

@@ -23,6 +23,7 @@ constexpr int kLeastComputeMajor = 8;
 struct GpuDevice {
   std::shared_ptr<DeviceRuntime> runtime;
   const KernelTable* kernels = nullptr;
+  LaunchLog log = LaunchLog::kOff;
 };
 
 struct GpuDeviceOptions {
@@ -54,16 +55,16 @@ class GpuModel {
   static Result<std::shared_ptr<GpuModel>> create(std::shared_ptr<const Model> model,
                                                   GpuDevice device, DType dtype);
 
+  const Model& model() const { return *model_; }
   const ModelSpec& spec() const { return model_->spec; }
   DeviceRuntime& runtime() const { return *device_.runtime; }
   const KernelTable& kernels() const { return *device_.kernels; }
-  DType dtype() const { return dtype_; }
+  LaunchLog log() const { return device_.log; }
   std::span<const ConvWeights> weights() const { return weights_; }
-  int64_t weight_bytes() const { return memory_.size_bytes(); }
 
   // The plan for an input tensor of this batch and size, made once. Errors of make_gpu_plan.
   Result<std::shared_ptr<const GpuPlan>> plan(int64_t batch, int64_t height, int64_t width);
-  // The same for pictures and a rule, made anew.
+  // The same for pictures and a rule, made anew: contexts that want it share the pointer.
   Result<std::shared_ptr<const GpuPlan>> plan(int64_t batch, int64_t height, int64_t width,
                                               const DetectionRule& rule) const;
 

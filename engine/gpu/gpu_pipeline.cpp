@@ -36,14 +36,16 @@ std::vector<uint32_t> class_mask(const DetectorOptions& options, int64_t classes
 class GpuPipeline final : public DetectionPipeline {
  public:
   static Result<std::unique_ptr<DetectionPipeline>> create(std::shared_ptr<GpuModel> model,
+                                                           std::shared_ptr<const gpu::GpuPlan> plan,
                                                            const DetectorOptions& options) {
-    YOLOCU_ASSIGN_OR_RETURN(auto plan,
-                            model->plan(1, options.height, options.width, detection_rule(options)));
     const std::vector<uint32_t> mask = class_mask(options, class_count(model->spec()));
     YOLOCU_ASSIGN_OR_RETURN(auto context,
                             GpuContext::create(std::move(model), std::move(plan), mask));
     return std::unique_ptr<DetectionPipeline>(new GpuPipeline(std::move(context), options));
   }
+
+  // Copies may still read or write the vectors.
+  ~GpuPipeline() override { static_cast<void>(context_->wait()); }
 
   Result<std::vector<Detection>> detect(const ImageView& image) override {
     YOLOCU_RETURN_IF_ERROR(check_image(image));
@@ -52,7 +54,7 @@ class GpuPipeline final : public DetectionPipeline {
     YOLOCU_RETURN_IF_ERROR(context_->launch());
     YOLOCU_RETURN_IF_ERROR(runtime().download(results_.data(), context_->results(),
                                               context_->result_bytes(), context_->stream()));
-    YOLOCU_RETURN_IF_ERROR(runtime().synchronize_stream(context_->stream()));
+    YOLOCU_RETURN_IF_ERROR(context_->wait());
     std::vector<Detection> detections = read_results();
     const gpu::PlanOptions& net = context_->plan().options;
     scale_boxes(detections, net.height, net.width, image.height, image.width);
@@ -60,7 +62,7 @@ class GpuPipeline final : public DetectionPipeline {
   }
 
   Result<std::unique_ptr<DetectionPipeline>> share() const override {
-    return create(context_->shared_model(), options_);
+    return create(context_->shared_model(), context_->shared_plan(), options_);
   }
 
   std::vector<LaunchRecord> take_launches() override { return runtime().take_launches(); }
@@ -152,7 +154,9 @@ Result<std::unique_ptr<DetectionPipeline>> create_gpu_pipeline(std::shared_ptr<c
                                                                 .workers = options.threads}));
   YOLOCU_ASSIGN_OR_RETURN(auto loaded,
                           GpuModel::create(std::move(model), std::move(device), dtype));
-  return GpuPipeline::create(std::move(loaded), resolved);
+  YOLOCU_ASSIGN_OR_RETURN(
+      auto plan, loaded->plan(1, resolved.height, resolved.width, detection_rule(resolved)));
+  return GpuPipeline::create(std::move(loaded), std::move(plan), resolved);
 }
 
 }  // namespace yolocu

@@ -78,7 +78,7 @@ class Planner {
     plan_.input_view = y.view;
     if (!plan_.options.detections) return {};
     if (layout(0).channels() != 3 || layout(0).segments().size() != 1) {
-      return unsupported("pictures have three channels, and the network's input does not");
+      return unsupported("a graph that takes the picture's channels apart");
     }
     LetterboxStep step{.y = y.buffer};
     step.problem = {.dtype = dtype(),
@@ -164,7 +164,7 @@ class Planner {
     return {};
   }
 
-  // value[i] = sum of `terms`, each at its own extent. The first is value i itself if `partial`.
+  // Value i = the sum of `terms`, each at its own extent.
   Status add_resize_sum(int i, std::span<const MapView> terms) {
     const MapView y = map(i);
     ResizeSumStep step{.y = y.buffer, .inputs = {}};
@@ -244,6 +244,7 @@ class Planner {
       case Role::kConvInSum: return skip(i, "computed with the sum");
       case Role::kConvOutput: return skip(i, "stored by the convolution");
       case Role::kSumInput: return skip(i, "read by the sum");
+      case Role::kUnused: return skip(i, "not needed");
     }
     const Op& op = node(i).op;
     if (std::holds_alternative<InputOp>(op)) return visit_input();

@@ -2,6 +2,7 @@
 // buffers of one arena. Pure arithmetic: no device is needed to make one.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <variant>
@@ -157,7 +158,9 @@ Result<std::vector<ConvWeightLayout>> plan_conv_weights(const Graph& graph,
                                                         const std::vector<ValueShape>& shapes);
 
 // The graph is valid and the size one that check_input_size allows. kUnsupported: a map beyond the
-// reach of the kernels (2^31 elements), a head they cannot decode; the message names the node.
+// reach of the kernels (2^31 elements), a head they cannot decode, ReOrg or a picture whose
+// channels are taken apart at other places than multiples of kChannelBlock; the message names the
+// node.
 Result<GpuPlan> make_gpu_plan(const ModelSpec& spec, const PlanOptions& options);
 
 }  // namespace yolocu::gpu

@@ -20,8 +20,9 @@ struct ArenaPlan {
   int64_t lower_bound_bytes = 0;  // most bytes live at one step: no plan can be smaller
 };
 
-// Greedy by size: the largest request first, each at the lowest offset where it overlaps no placed
-// buffer whose lifetime meets its own. O(n^2). Zero-sized requests get offset 0.
+// Greedy: one request after the other, each at the lowest offset where it overlaps no placed buffer
+// whose lifetime meets its own; the best of three orders, by falling size, by falling size times
+// lifetime, and by beginning. O(n^2). Zero-sized requests get offset 0.
 ArenaPlan plan_arena(std::span<const BufferRequest> requests, int64_t alignment);
 
 }  // namespace yolocu

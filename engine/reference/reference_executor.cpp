@@ -53,6 +53,10 @@ class ReferenceExecutor final : public Executor {
   int64_t anchors() const override { return anchors_; }
   int64_t row() const override { return row_; }
 
+  Result<std::unique_ptr<Executor>> share(const ExecutorOptions& options) const override {
+    return create_executor(model_, Device::kReference, with_shape_of({}, options));
+  }
+
   std::vector<PlanStep> plan() const override {
     std::vector<PlanStep> steps;
     for (const Node& node : graph().nodes) steps.push_back({node.name, "reference"});

@@ -169,7 +169,10 @@ std::vector<TestGraph> sum_graphs() {
       const int twice = b.add({other_order, other_order});
       const int three = b.add({x, twice, fused});
       const int used_elsewhere = b.conv(x, channels, conv);
-      const int not_fused = b.add({used_elsewhere, x});
+      const int pooled = b.op({x}, MaxPoolOp{.kernel = 3, .stride = 1, .padding = 1});
+      const int earlier = b.conv(pooled, channels, conv);
+      const int after = b.op({pooled}, MaxPoolOp{.kernel = 3, .stride = 1, .padding = 1});
+      const int not_fused = b.add({b.add({used_elsewhere, x}), b.add({earlier, after})});
       graphs.push_back({str_cat("sums of ", channels, " channels, ", activation_name(activation)),
                         b.finish({three, not_fused, used_elsewhere}), 5, 6});
     }
@@ -238,6 +241,15 @@ std::vector<TestGraph> view_graphs() {
   std::vector<TestGraph> graphs;
   for (const int64_t n : {7, 16, 24}) {
     for (size_t part = 0; part < 3; ++part) graphs.push_back(view_graph(n, part));
+  }
+  {
+    // What the heads do not need: a convolution, a sum, a concat that would take x, an upsample.
+    ModelBuilder b(Numbers::kIntegers);
+    const int x = b.conv(0, 16, {});
+    const int unused = b.conv(x, 16, {});
+    b.concat({x, b.add({unused, x}), b.conv(x, 8, {})});
+    b.op({b.op({x}, MaxPoolOp{})}, UpsampleOp{});
+    graphs.push_back({"unused nodes", b.finish({b.conv(x, 8, {})}), 4, 6});
   }
   ModelBuilder b(Numbers::kIntegers);
   const int x = b.conv(0, 10, {});

@@ -108,6 +108,21 @@ std::shared_ptr<const Model> ModelBuilder::finish(std::vector<int> values) {
   return model_;
 }
 
+std::shared_ptr<const Model> ModelBuilder::finish_dfl(const std::vector<int>& levels,
+                                                      int64_t classes) {
+  DecodeDflOp decode{.classes = classes, .bins = 16, .strides = {}};
+  std::vector<int> heads;
+  for (const int level : levels) {
+    decode.strides.push_back(static_cast<float>(shape(level).extent.divisor));
+    heads.push_back(conv(level, 4 * decode.bins, {}));
+    heads.push_back(conv(level, classes, {}));
+  }
+  op(std::move(heads), decode);
+  model_->spec.class_names.assign(static_cast<size_t>(classes), "thing");
+  model_->storage = storage_;
+  return model_;
+}
+
 namespace {
 
 using reference::Tensor;

@@ -27,9 +27,13 @@ class ModelBuilder {
 
   int64_t channels(int value) const { return shape(value).channels; }
 
-  // The model whose heads are `values`. A value with fewer than six channels, the least that an
-  // anchor head can have, gets a 1x1 convolution to eight.
+  // The model whose heads are `values`, with an anchor of 8x8 pixels a cell. All heads have as many
+  // channels as the widest, at least six: others get a 1x1 convolution.
   std::shared_ptr<const Model> finish(std::vector<int> values);
+
+  // The model with a DFL head of 16 bins: each level has a 1x1 convolution for boxes and one for
+  // `classes`.
+  std::shared_ptr<const Model> finish_dfl(const std::vector<int>& levels, int64_t classes);
 
  private:
   const ValueShape& shape(int value) const { return shapes_[static_cast<size_t>(value)]; }

@@ -51,7 +51,9 @@ struct DetectorOptions {
 
 class Detector {
  public:
-  // Loads a packed model file. Errors name the file and the cause.
+  // Loads a packed model file. Errors name the file and the cause: kNotFound a file, or a CUDA
+  // device or driver, that is not there; kCorrupt a damaged file; kUnsupported a device or
+  // precision that this build or card does not have; kResourceExhausted memory.
   static Result<Detector> open(const std::string& path, const DetectorOptions& options);
 
   // The same for a packed file in memory; `bytes` must outlive the detector.
@@ -62,11 +64,14 @@ class Detector {
   Detector& operator=(Detector&&) noexcept;
   ~Detector();
 
-  // Detections by descending score. kInvalidArgument for an empty or impossible picture.
+  // Detections by descending score. kInvalidArgument for an empty or impossible picture;
+  // kResourceExhausted where a picture larger than any before finds no room. Errors of a CUDA
+  // device stay: every later call returns them.
   Result<std::vector<Detection>> detect(const ImageView& image);
 
-  // Another detector with the same model and options, for another thread. On the cuda and emulated
-  // devices both use one copy of the weights.
+  // Another detector with the same model and options, for another thread; this one may be detecting
+  // meanwhile. On the cuda and emulated devices all of them use one copy of the weights and one
+  // list of launches, take_launches_json().
   Result<Detector> share() const;
 
   const std::vector<std::string>& class_names() const;

@@ -51,21 +51,35 @@ void expect_same(const std::vector<Detection>& actual, const std::vector<Detecti
   }
 }
 
+// Random networks whose boxes, classes and scores all depend on the picture.
+std::shared_ptr<const Model> dfl_network() {
+  testing::ModelBuilder b(testing::Numbers::kReals, 11);
+  const ConvOp down{.kernel = 3, .stride = 2, .padding = 1, .activation = Activation::kSilu};
+  const int p1 = b.conv(0, 24, down);
+  return b.finish_dfl({p1, b.conv(p1, 32, down)}, 5);
+}
+
+std::shared_ptr<const Model> anchor_network() {
+  return testing::small_network();
+}
+
 class GpuDetector : public ::testing::TestWithParam<std::shared_ptr<const Model> (*)()> {};
 
 // fp32, so that both find the same; pictures larger and smaller than the one before, rows with and
 // without gaps, the filter of classes, limits.
 TEST_P(GpuDetector, FindsWhatTheReferenceFinds) {
   const std::vector<std::byte> bytes = packed(*GetParam()());
-  const DetectorOptions variants[] = {{},
-                                      {.confidence = 0.9f},
-                                      {.max_detections = 3},
-                                      {.classes = {1}},
-                                      {.height = 12, .width = 20, .iou = 0.1}};
+  const DetectorOptions variants[] = {
+      {.height = 32, .width = 32, .confidence = 0.3f},
+      {.height = 32, .width = 32, .confidence = 0.5f, .iou = 0.7},
+      {.height = 32, .width = 32, .confidence = 0.3f, .max_detections = 3},
+      {.height = 32, .width = 32, .confidence = 0.3f, .classes = {1, 4}},
+      {.height = 12, .width = 20, .confidence = 0.2f, .iou = 0.1}};
+  size_t objects = 0;
   for (DetectorOptions options : variants) {
     options.device = Device::kReference;
     auto reference = Detector::from_bytes(bytes, options);
-    options.device = Device::kEmulated;
+    options.device = testing::tested_device();
     options.precision = Precision::kFp32;
     auto detector = Detector::from_bytes(bytes, options);
     ASSERT_OK(reference);
@@ -77,16 +91,17 @@ TEST_P(GpuDetector, FindsWhatTheReferenceFinds) {
       ASSERT_OK(expected);
       ASSERT_OK(actual);
       expect_same(*actual, *expected);
+      objects += expected->size();
     }
   }
+  EXPECT_GT(objects, 100u) << "too few to show anything";
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, GpuDetector,
-                         ::testing::Values(testing::tiny_model, testing::tiny_anchor_model));
+INSTANTIATE_TEST_SUITE_P(Models, GpuDetector, ::testing::Values(dfl_network, anchor_network));
 
 TEST(GpuDetector, RefusesImpossiblePicturesAndGoesOn) {
   const std::vector<std::byte> bytes = packed(*testing::tiny_model());
-  auto detector = Detector::from_bytes(bytes, {.device = Device::kEmulated});
+  auto detector = Detector::from_bytes(bytes, {.device = testing::tested_device()});
   ASSERT_OK(detector);
   const Picture good = picture(9, 9, 0, 1);
   for (const ImageView& bad :
@@ -99,7 +114,7 @@ TEST(GpuDetector, RefusesImpossiblePicturesAndGoesOn) {
 
 TEST(GpuDetector, SharesBetweenThreads) {
   const std::vector<std::byte> bytes = packed(*testing::tiny_model());
-  auto first = Detector::from_bytes(bytes, {.device = Device::kEmulated});
+  auto first = Detector::from_bytes(bytes, {.device = testing::tested_device()});
   ASSERT_OK(first);
   auto second = first->share();
   ASSERT_OK(second);
@@ -118,7 +133,7 @@ TEST(GpuDetector, SharesBetweenThreads) {
 
 TEST(GpuModel, KeepsPlansAndWeightsForAllContexts) {
   const auto model =
-      GpuModel::create(testing::small_network(), testing::emulated_device(), DType::kF16);
+      GpuModel::create(testing::small_network(), testing::make_device(), DType::kF16);
   ASSERT_OK(model);
   const auto plan = (*model)->plan(2, 16, 24), same = (*model)->plan(2, 16, 24);
   const auto other = (*model)->plan(1, 16, 24);
@@ -126,30 +141,52 @@ TEST(GpuModel, KeepsPlansAndWeightsForAllContexts) {
   ASSERT_OK(other);
   EXPECT_EQ(*plan, *same);
   EXPECT_NE(*plan, *other);
-  EXPECT_EQ((*model)->spec().graph.nodes.size(), (*model)->weights().size());
-  EXPECT_OK(GpuContext::create(*model, *plan));
-  EXPECT_OK(GpuContext::create(*model, *other));
+  const auto first = GpuContext::create(*model, *plan), second = GpuContext::create(*model, *other);
+  ASSERT_OK(first);
+  ASSERT_OK(second);
+  EXPECT_EQ((*first)->model().weights().data(), (*second)->model().weights().data());
 }
 
-gpu::GpuDevice device_of(int64_t memory_bytes) {
-  DeviceInfo info = emulation::emulated_device_info();
-  info.memory_bytes = memory_bytes;
-  return {std::make_shared<emulation::EmulatedRuntime>(emulation::EmulationOptions{}, info),
-          &emulated_kernels()};
+TEST(GpuExecutor, SharesTheModelWithOtherShapes) {
+  auto executor = create_executor(testing::small_network(), testing::tested_device(),
+                                  {.height = 16, .width = 24});
+  ASSERT_OK(executor);
+  auto larger = (*executor)->share({.batch = 2, .height = 32, .width = 8});
+  ASSERT_OK(larger);
+  executor->reset();  // the model lives on
+  EXPECT_EQ((*larger)->batch(), 2);
+  EXPECT_EQ((*larger)->width(), 8);
+  EXPECT_OK((*larger)->run());
+  const auto bad = (*larger)->share({.height = 17, .width = 8});
+  EXPECT_EQ(bad.status().code(), StatusCode::kInvalidArgument);
 }
 
+// Whatever allocation finds no room: an error that says so, and a smaller context works.
 TEST(GpuModel, OutOfMemoryIsAnErrorAndTheRestGoesOn) {
+  if (testing::tested_device() == Device::kCuda) GTEST_SKIP() << "needs a card of little memory";
   const auto network = testing::small_network();
-  const auto too_small = GpuModel::create(network, device_of(1000), DType::kF16);
+  const auto too_small =
+      GpuModel::create(network, testing::make_device({.memory_bytes = 1000}), DType::kF16);
   testing::expect_refused(too_small.status(), StatusCode::kResourceExhausted, "weights");
-  const auto model = GpuModel::create(network, device_of(1 << 20), DType::kF16);
-  ASSERT_OK(model);
-  const auto large = (*model)->plan(8, 256, 256), small = (*model)->plan(1, 16, 16);
-  ASSERT_OK(large);
-  ASSERT_OK(small);
-  testing::expect_refused(GpuContext::create(*model, *large).status(),
-                          StatusCode::kResourceExhausted, "arena");
-  EXPECT_OK(GpuContext::create(*model, *small));
+  int failures = 0;
+  for (int64_t room = 200'000; room < 4'000'000; room += room / 16) {
+    const auto model =
+        GpuModel::create(network, testing::make_device({.memory_bytes = room}), DType::kF16);
+    ASSERT_OK(model);
+    const auto large = (*model)->plan(1, 128, 128, gpu::DetectionRule());
+    ASSERT_OK(large);
+    const std::vector<uint32_t> classes = {1};
+    const auto context = GpuContext::create(*model, *large, classes);
+    if (!context.ok()) {
+      ++failures;
+      EXPECT_EQ(context.status().code(), StatusCode::kResourceExhausted);
+    }
+    const auto little = gpu::create_gpu_executor(*model, {.height = 4, .width = 4});
+    if (context.ok() && !little.ok()) continue;  // both do not fit
+    ASSERT_OK(little);
+    EXPECT_OK((*little)->run());
+  }
+  EXPECT_GT(failures, 3);
 }
 
 TEST(GpuDevice, OldCardsAreRefusedByName) {
@@ -162,9 +199,10 @@ TEST(GpuDevice, OldCardsAreRefusedByName) {
 // Nobody can mistake another backend for our kernels: the matrix instructions of the emulated
 // launches make up all convolutions of the network.
 TEST(GpuCounters, CoverTheConvolutions) {
+  if (testing::tested_device() == Device::kCuda) GTEST_SKIP() << "CUDA counts nothing";
   const auto model = testing::small_network();
-  auto executor =
-      create_executor(model, Device::kEmulated, {.height = 32, .width = 32, .launches = LaunchRecords::kKeep});
+  auto executor = create_executor(model, testing::tested_device(),
+                                  {.height = 32, .width = 32, .launches = LaunchRecords::kKeep});
   ASSERT_OK(executor);
   ASSERT_OK((*executor)->run());
   int64_t tensor_flops = 0;
@@ -183,8 +221,10 @@ TEST(GpuCounters, CoverTheConvolutions) {
 }
 
 TEST(GpuCounters, AreJson) {
+  if (testing::tested_device() == Device::kCuda) GTEST_SKIP() << "CUDA counts nothing";
   const std::vector<std::byte> bytes = packed(*testing::tiny_model());
-  auto detector = Detector::from_bytes(bytes, {.device = Device::kEmulated, .launches = LaunchRecords::kKeep});
+  auto detector = Detector::from_bytes(
+      bytes, {.device = testing::tested_device(), .launches = LaunchRecords::kKeep});
   ASSERT_OK(detector);
   ASSERT_OK(detector->detect(picture(8, 8, 0, 1).view()));
   const auto text = detector->take_launches_json();

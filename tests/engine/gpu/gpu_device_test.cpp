@@ -3,8 +3,10 @@
 // fp16 and bf16 differ from it in variants only.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "engine/executor.h"
 #include "tests/engine/gpu/gpu_run.h"
 #include "tests/engine/test_graphs.h"
 
@@ -96,10 +98,60 @@ INSTANTIATE_TEST_SUITE_P(Types, GpuPrecision,
 TEST(GpuOrder, SeedsChangeNothing) {
   const auto model = testing::small_network();
   const auto picture = testing::random_floats(20 * 28 * 3, 99);
-  const Heads first = testing::run_gpu(model, DType::kF16, 20, 28, picture, 1);
+  const Heads first = testing::run_gpu(model, DType::kF16, 20, 28, picture);
   ASSERT_FALSE(first.empty());
   for (uint64_t seed = 2; seed <= 6; ++seed) {
-    EXPECT_EQ(testing::run_gpu(model, DType::kF16, 20, 28, picture, seed), first) << seed;
+    EXPECT_EQ(testing::run_gpu(model, DType::kF16, 20, 28, picture, {.seed = seed}), first) << seed;
+  }
+}
+
+// Small and large cards get other tiles and splits, and are as close to the reference.
+TEST(GpuPlans, OtherCards) {
+  const TestGraph g{"small network", testing::small_network(), 20, 28};
+  const auto picture = testing::random_floats(20 * 28 * 3, 99);
+  const auto reference = testing::run_reference(*g.model, g.height, g.width, picture);
+  for (const int64_t multiprocessors : {1, 16, 108, 170}) {
+    const Heads heads = testing::run_gpu(g.model, DType::kF16, g.height, g.width, picture,
+                                         {.multiprocessors = multiprocessors});
+    ASSERT_EQ(heads.size(), reference.heads.size());
+    for (size_t head = 0; head < heads.size(); ++head) {
+      for (size_t i = 0; i < heads[head].size(); ++i) {
+        const double error = std::abs(double{heads[head][i]} - double{reference.heads[head][i]});
+        ASSERT_LE(error, 16 * epsilon(DType::kF16) * reference.bounds[head][i]);
+      }
+    }
+  }
+}
+
+// Deep maps of few pixels, whose sums are split over blocks: the tickets of one launch are the
+// start of the next.
+TEST(GpuPlans, SplitSumsRepeat) {
+  testing::ModelBuilder b(Numbers::kReals, 3);
+  const int x = b.conv(0, 256, {.kernel = 3, .padding = 1});
+  const auto model = b.finish({b.conv(x, 64, {.kernel = 3, .padding = 1})});
+  const auto plan = gpu::make_gpu_plan(model->spec, {.height = 6, .width = 6});
+  ASSERT_OK(plan);
+  EXPECT_GT(plan->workspace_bytes, 0) << "no sum is split";
+  compare({"split sums", model, 6, 6}, DType::kF16, Numbers::kReals);
+}
+
+// Through the executor, two pictures at a time. Predictions of integers are as exact as sigmoids.
+TEST_P(GpuDevice, ExecutorsAgreeOnBatches) {
+  for (const TestGraph& g : GetParam().graphs()) {
+    SCOPED_TRACE(g.name);
+    std::vector<float> outputs[2];
+    const Device devices[] = {Device::kReference, testing::tested_device()};
+    for (size_t i = 0; i < 2; ++i) {
+      auto executor = create_executor(
+          g.model, devices[i],
+          {.batch = 2, .height = g.height, .width = g.width, .precision = Precision::kFp32});
+      ASSERT_OK(executor);
+      const auto x = testing::random_integers((*executor)->input().size(), 3, 7);
+      std::copy(x.begin(), x.end(), (*executor)->input().begin());
+      ASSERT_OK((*executor)->run());
+      outputs[i].assign((*executor)->output().begin(), (*executor)->output().end());
+    }
+    EXPECT_TRUE(testing::all_close(outputs[1], outputs[0], 1e-4, 1e-5));
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "engine/gpu/plan_report.h"
@@ -84,22 +85,92 @@ TEST(GpuPlan, RefusesMapsBeyondTheReachOfTheKernels) {
   EXPECT_EQ(plan.status().code(), StatusCode::kUnsupported) << plan.status().message();
 }
 
-// Buffers that are alive together do not overlap, and nothing lies beyond the arena.
-TEST(GpuPlan, LifetimesAreKept) {
-  const GpuPlan plan = plan_of(*testing::small_network(), 64, 96);
-  ASSERT_GT(plan.buffers.size(), 4u);
-  for (size_t a = 0; a < plan.buffers.size(); ++a) {
-    const BufferRequest& x = plan.buffers[a];
-    EXPECT_LE(plan.arena.offsets[a] + x.size_bytes, plan.arena.size_bytes);
-    EXPECT_EQ(plan.arena.offsets[a] % gpu::kBufferAlignment, 0);
-    for (size_t b = a + 1; b < plan.buffers.size(); ++b) {
-      const BufferRequest& y = plan.buffers[b];
-      if (x.last < y.first || y.last < x.first) continue;
-      EXPECT_TRUE(plan.arena.offsets[a] + x.size_bytes <= plan.arena.offsets[b] ||
-                  plan.arena.offsets[b] + y.size_bytes <= plan.arena.offsets[a])
+// The buffers that a step touches, as its launch does.
+struct Touched {
+  std::vector<int> operator()(const gpu::LetterboxStep& s) const { return {s.y}; }
+  std::vector<int> operator()(const gpu::ConvStep& s) const {
+    return {s.y, s.x, s.residual, s.second};
+  }
+  std::vector<int> operator()(const gpu::PoolStep& s) const { return {s.y, s.x}; }
+  std::vector<int> operator()(const gpu::ResizeSumStep& s) const {
+    std::vector<int> all(s.inputs.begin(), s.inputs.begin() + s.problem.count);
+    all.push_back(s.y);
+    return all;
+  }
+  std::vector<int> operator()(const gpu::SpaceToDepthStep& s) const { return {s.y, s.x}; }
+  std::vector<int> operator()(const gpu::CopyStep& s) const { return {s.y, s.x}; }
+  std::vector<int> heads(const DecodeProblem& problem, const gpu::HeadBuffers& buffers) const {
+    std::vector<int> all;
+    for (size_t i = 0; i < static_cast<size_t>(problem.level_count); ++i) {
+      all.push_back(buffers.boxes[i]);
+      if (problem.head == DecodeHead::kDfl) all.push_back(buffers.classes[i]);
+    }
+    return all;
+  }
+  std::vector<int> operator()(const gpu::PredictionStep& s) const {
+    std::vector<int> all = heads(s.problem, s.heads);
+    all.push_back(s.predictions);
+    return all;
+  }
+  std::vector<int> operator()(const gpu::CandidateStep& s) const {
+    std::vector<int> all = heads(s.problem, s.heads);
+    all.insert(all.end(), {s.lists.boxes, s.lists.keys, s.lists.counts});
+    return all;
+  }
+  std::vector<int> operator()(const gpu::NmsStep& s) const {
+    return {s.lists.boxes, s.lists.keys, s.lists.counts, s.workspace};
+  }
+};
+
+struct Lifetime {
+  int first = INT32_MAX, last = -1;
+};
+
+// From the steps themselves. The network's input is there from the beginning.
+std::vector<Lifetime> lifetimes(const GpuPlan& plan) {
+  std::vector<Lifetime> lives(plan.buffers.size());
+  lives[static_cast<size_t>(plan.input)].first = 0;
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    for (const int buffer : std::visit(Touched(), plan.steps[i].work)) {
+      if (buffer == gpu::kNoBuffer) continue;
+      Lifetime& life = lives[static_cast<size_t>(buffer)];
+      life.first = std::min(life.first, static_cast<int>(i));
+      life.last = std::max(life.last, static_cast<int>(i));
+    }
+  }
+  return lives;
+}
+
+// Buffers that steps need at the same time do not overlap, and nothing lies beyond the arena.
+void expect_no_overlap(const GpuPlan& plan) {
+  const std::vector<Lifetime> lives = lifetimes(plan);
+  const std::vector<int64_t>& offsets = plan.arena.offsets;
+  for (size_t a = 0; a < lives.size(); ++a) {
+    const int64_t end = offsets[a] + plan.buffers[a].size_bytes;
+    EXPECT_LE(end, plan.arena.size_bytes);
+    EXPECT_EQ(offsets[a] % gpu::kBufferAlignment, 0);
+    for (size_t b = a + 1; b < lives.size(); ++b) {
+      if (lives[a].last < lives[b].first || lives[b].last < lives[a].first) continue;
+      EXPECT_TRUE(end <= offsets[b] || offsets[b] + plan.buffers[b].size_bytes <= offsets[a])
           << a << " and " << b;
     }
   }
+}
+
+TEST(GpuPlan, BuffersInUseDoNotOverlap) {
+  expect_no_overlap(plan_of(*testing::small_network(), 64, 96));
+  for (const auto& graphs : {testing::view_graphs(), testing::sum_graphs(),
+                             testing::resize_graphs(), testing::pooling_graphs()}) {
+    for (const testing::TestGraph& g : graphs) {
+      SCOPED_TRACE(g.name);
+      expect_no_overlap(plan_of(*g.model, g.height, g.width));
+    }
+  }
+  auto detecting =
+      gpu::make_gpu_plan(testing::small_network()->spec,
+                         {.height = 64, .width = 96, .detections = gpu::DetectionRule()});
+  ASSERT_OK(detecting);
+  expect_no_overlap(*detecting);
 }
 
 TEST(GpuPlanReport, NamesEveryNodeAndLaunch) {

@@ -1,6 +1,8 @@
 #include "tests/engine/gpu/gpu_run.h"
 
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include "engine/base/half.h"
 #include "engine/gpu/conv_weights.h"
@@ -58,32 +60,62 @@ Heads read_heads(const GpuPlan& plan, const std::vector<std::byte>& arena, int64
   return heads;
 }
 
+// Uploads, launches, and reads the arena.
+Result<std::vector<std::byte>> run_once(GpuContext& context, std::byte* arena,
+                                        const std::vector<std::byte>& input) {
+  DeviceRuntime& runtime = context.model().runtime();
+  const Stream stream = context.stream();
+  std::vector<std::byte> after(static_cast<size_t>(context.plan().arena.size_bytes));
+  const auto bytes = static_cast<int64_t>(after.size());
+  YOLOCU_RETURN_IF_ERROR(
+      runtime.upload(context.input(), input.data(), static_cast<int64_t>(input.size()), stream));
+  YOLOCU_RETURN_IF_ERROR(context.launch());
+  YOLOCU_RETURN_IF_ERROR(runtime.download(after.data(), arena, bytes, stream));
+  YOLOCU_RETURN_IF_ERROR(context.wait());
+  return after;
+}
+
 Result<Heads> run(const std::shared_ptr<const Model>& model, DType dtype, int64_t height,
-                  int64_t width, const std::vector<float>& picture, uint64_t seed) {
-  YOLOCU_ASSIGN_OR_RETURN(const auto loaded, GpuModel::create(model, emulated_device(seed), dtype));
+                  int64_t width, const std::vector<float>& picture, const TestDevice& device) {
+  YOLOCU_ASSIGN_OR_RETURN(const auto loaded, GpuModel::create(model, make_device(device), dtype));
   YOLOCU_ASSIGN_OR_RETURN(const auto plan, loaded->plan(1, height, width));
   YOLOCU_ASSIGN_OR_RETURN(const auto context, GpuContext::create(loaded, plan));
-  DeviceRuntime& runtime = loaded->runtime();
-  const Stream stream = context->stream();
   std::byte* const arena = static_cast<std::byte*>(context->input()) -
                            plan->arena.offsets[static_cast<size_t>(plan->input)];
-  const int64_t arena_bytes = plan->arena.size_bytes;
-  YOLOCU_RETURN_IF_ERROR(runtime.fill(arena, 0xFF, arena_bytes, stream));
-  const std::vector<std::byte> input = padded_picture(*plan, picture);
   YOLOCU_RETURN_IF_ERROR(
-      runtime.upload(context->input(), input.data(), static_cast<int64_t>(input.size()), stream));
-  YOLOCU_RETURN_IF_ERROR(context->launch());
-  std::vector<std::byte> after(static_cast<size_t>(arena_bytes));
-  YOLOCU_RETURN_IF_ERROR(runtime.download(after.data(), arena, arena_bytes, stream));
-  YOLOCU_RETURN_IF_ERROR(runtime.synchronize_stream(stream));
-  return read_heads(*plan, after, class_count(model->spec) + 5);
+      loaded->runtime().fill(arena, 0xFF, plan->arena.size_bytes, context->stream()));
+  const std::vector<std::byte> input = padded_picture(*plan, picture);
+  const int64_t channels = class_count(model->spec) + 5;
+  YOLOCU_ASSIGN_OR_RETURN(const auto first, run_once(*context, arena, input));
+  YOLOCU_ASSIGN_OR_RETURN(const auto second, run_once(*context, arena, input));
+  const Heads heads = read_heads(*plan, first, channels);
+  EXPECT_EQ(read_heads(*plan, second, channels), heads) << "a second launch differs";
+  return heads;
 }
 
 }  // namespace
 
+Device tested_device() {
+  const char* const name = std::getenv("YOLOCU_TEST_DEVICE");
+  return name != nullptr && std::string_view(name) == "cuda" ? Device::kCuda : Device::kEmulated;
+}
+
+gpu::GpuDevice make_device(const TestDevice& options) {
+  if (tested_device() == Device::kCuda) {
+    auto device = gpu::open_gpu_device(Device::kCuda, {});
+    EXPECT_TRUE(device.ok()) << device.status().message();
+    return device.ok() ? *std::move(device) : gpu::GpuDevice{};
+  }
+  DeviceInfo info = emulation::emulated_device_info();
+  info.multiprocessors = options.multiprocessors;
+  info.memory_bytes = options.memory_bytes;
+  const emulation::EmulationOptions emulated{.seed = options.seed};
+  return {std::make_shared<emulation::EmulatedRuntime>(emulated, info), &emulated_kernels()};
+}
+
 Heads run_gpu(const std::shared_ptr<const Model>& model, DType dtype, int64_t height, int64_t width,
-              const std::vector<float>& picture, uint64_t seed) {
-  Result<Heads> heads = run(model, dtype, height, width, picture, seed);
+              const std::vector<float>& picture, const TestDevice& device) {
+  Result<Heads> heads = run(model, dtype, height, width, picture, device);
   if (heads.ok()) return *std::move(heads);
   ADD_FAILURE() << heads.status().message();
   return {};

@@ -13,6 +13,7 @@ namespace {
 
 struct PlanCase {
   std::string architecture;
+  Precision precision;
   int64_t sums;  // of maps of different sizes: one launch each
 };
 
@@ -29,7 +30,8 @@ TEST_P(OfficialPlan, LaunchesOnlyWhatComputes) {
   auto converted = make_synthetic_model(1, {.architecture = GetParam().architecture});
   ASSERT_OK(converted);
   const auto model = std::make_shared<const Model>(std::move(converted->model));
-  const auto report = report_plan(model, Device::kEmulated, {.height = 640, .width = 640});
+  const auto report = report_plan(model, Device::kEmulated,
+                                  {.height = 640, .width = 640, .precision = GetParam().precision});
   ASSERT_OK(report);
   EXPECT_EQ(launches_of(*report, "channel_copy"), 0);
   EXPECT_EQ(launches_of(*report, "resize_sum"), GetParam().sums);
@@ -37,8 +39,9 @@ TEST_P(OfficialPlan, LaunchesOnlyWhatComputes) {
   EXPECT_EQ(convolutions, std::ranges::count_if(model->spec.graph.nodes, [](const Node& n) {
               return std::holds_alternative<ConvOp>(n.op);
             }));
+  const bool is_bf16 = GetParam().precision == Precision::kBf16;
   // All of them on tensor cores, and with 16-byte loads.
-  EXPECT_EQ(launches_of(*report, "conv_igemm_f16"), convolutions);
+  EXPECT_EQ(launches_of(*report, is_bf16 ? "conv_igemm_bf16" : "conv_igemm_f16"), convolutions);
   for (const PlanStep& step : report->steps) {
     const bool is_conv = step.implementation.starts_with("conv_");
     EXPECT_TRUE(!is_conv || step.implementation.ends_with("_v16")) << step.implementation;
@@ -57,12 +60,17 @@ TEST_P(OfficialPlan, LaunchesOnlyWhatComputes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, OfficialPlan,
-                         ::testing::Values(PlanCase{"gelan-t", 0}, PlanCase{"yolov9-m", 0},
-                                           PlanCase{"yolov9-c", 0}, PlanCase{"yolov9-e", 5},
-                                           PlanCase{"yolov7-tiny", 0}, PlanCase{"yolov7", 0},
-                                           PlanCase{"yolov7-w6", 0}),
+                         ::testing::Values(PlanCase{"gelan-t", Precision::kFp16, 0},
+                                           PlanCase{"yolov9-m", Precision::kFp16, 0},
+                                           PlanCase{"yolov9-c", Precision::kFp16, 0},
+                                           PlanCase{"yolov9-c", Precision::kBf16, 0},
+                                           PlanCase{"yolov9-e", Precision::kFp16, 5},
+                                           PlanCase{"yolov7-tiny", Precision::kFp16, 0},
+                                           PlanCase{"yolov7", Precision::kFp16, 0},
+                                           PlanCase{"yolov7-w6", Precision::kFp16, 0}),
                          [](const auto& test) {
-                           std::string name = test.param.architecture;
+                           std::string name = test.param.architecture + "_" +
+                                              std::string(precision_name(test.param.precision));
                            std::ranges::replace(name, '-', '_');
                            return name;
                          });
