@@ -1,8 +1,8 @@
 #include "bench/kernels/kernel_case.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "bench/kernels/case_text.h"
@@ -125,7 +125,7 @@ class Collector {
   void add(KernelCase one, const gpu::Work& work, const gpu::PlanOptions& options) {
     one.implementation = implementation_text(work);
     const auto [found, is_new] =
-        known_.try_emplace({one.family, one.shape, one.implementation}, cases_.size());
+        known_.try_emplace({one.family, one.shape, one.implementation, one.flops}, cases_.size());
     if (!is_new) {
       ++cases_[found->second].count;
       return;
@@ -137,7 +137,7 @@ class Collector {
   const Network& network_;
   const CaseOptions& options_;
   std::vector<KernelCase> cases_;
-  std::map<std::array<std::string, 3>, size_t> known_;
+  std::map<std::tuple<std::string, std::string, std::string, double>, size_t> known_;
 };
 
 }  // namespace

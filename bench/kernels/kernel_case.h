@@ -30,8 +30,8 @@ struct CaseBuffers {
   int detections = gpu::kNoBuffer, detection_counts = gpu::kNoBuffer;
 };
 
-// One problem and how it is computed. Cases of different layers are one if family, shape and
-// implementation are the same; their views may differ, and those of the first count.
+// One problem and how it is computed. Layers are one case if family, shape, implementation and
+// FLOPs are the same; their views may differ, and those of the first count.
 struct KernelCase {
   std::string family;          // "conv"
   std::string network, layer;  // "gelan-c", "model.4.cv1": of the first such layer
