@@ -85,10 +85,11 @@ void count(State& state, const gpu::GpuDevice& device, const KernelCase& one) {
   show("shared_B", counted->shared_bytes);
   show("tensor_FLOP", c.tensor_flops);
   show("useful_FLOP", one.flops);
-  show("read_B", c.global_read_bytes + c.async_copied_bytes + c.bulk_copied_bytes);
+  show("read_B", c.global_read_bytes);
   show("written_B", c.global_written_bytes);
   show("ideal_B", one.bytes);
   show("sectors/request", ratio(c.global_sectors, c.global_requests));
+  show("bytes/sector", ratio(c.global_read_bytes + c.global_written_bytes, c.global_sectors));
   show("bank_conflicts", conflicts);
   show("conflicts/pass", ratio(conflicts, c.shared_ideal_passes));
   state.SetLabel("counts, not times");
