@@ -25,6 +25,7 @@ struct Arguments {
 
 // Those that are left of Google Benchmark's own.
 void add_options(CLI::App& app, Arguments& arguments) {
+  app.set_help_flag("-h,--flags", "this list; --help is Google Benchmark's");
   app.add_option("--device", arguments.device, "emulated: counts; cuda: times")
       ->check(CLI::IsMember({"emulated", "cuda"}));
   app.add_option("--network", arguments.networks, "official networks by name, such as gelan-c");
