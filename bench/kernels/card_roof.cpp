@@ -16,6 +16,7 @@ constexpr CardRoof kCards[] = {
     {"NVIDIA L40S", 362, 864},
     {"NVIDIA GeForce RTX 3090", 71, 936},
     {"NVIDIA GeForce RTX 4090", 165, 1008},
+    {"NVIDIA GeForce RTX 5090", 209, 1792},
     {"NVIDIA H100 80GB HBM3", 989, 3350},
     {"NVIDIA H100 PCIe", 756, 2000},
     {"NVIDIA H100 NVL", 835, 3900},

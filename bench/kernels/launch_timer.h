@@ -12,8 +12,8 @@ namespace yolocu::bench {
 // one includes the gap to the next within a graph, and nothing of the host.
 class LaunchTimer {
  public:
-  // enqueue(i, stream) enqueues launch i of `launches`. Runs the graph once, which warms up and
-  // finds errors. The runtime outlives the timer.
+  // enqueue(i, stream) enqueues launch i of `launches`. Runs launch 0 by itself and the graph once,
+  // which warms up and finds errors. The runtime outlives the timer.
   static Result<LaunchTimer> create(DeviceRuntime& runtime, int64_t launches,
                                     const std::function<Status(int64_t, Stream)>& enqueue);
 

@@ -36,8 +36,8 @@ TEST(LaunchTimer, LaunchesEveryCopyInTurn) {
     return memory->enqueue(i % memory->copies(), stream);
   });
   ASSERT_TRUE(timer.ok()) << timer.status().message();
-  EXPECT_EQ(order, (std::vector<int64_t>{0, 1, 2, 0, 1}));
-  EXPECT_EQ(device->runtime->take_launches().size(), 5u) << "the warm-up";
+  EXPECT_EQ(order, (std::vector<int64_t>{0, 0, 1, 2, 0, 1})) << "one by itself, then the graph";
+  EXPECT_EQ(device->runtime->take_launches().size(), 6u) << "the warm-up";
   for (int run = 0; run < 2; ++run) {
     const auto us = timer->run_us();
     ASSERT_TRUE(us.ok()) << us.status().message();
@@ -46,12 +46,16 @@ TEST(LaunchTimer, LaunchesEveryCopyInTurn) {
   }
 }
 
+// Of the first launch, and of one within the capture.
 TEST(LaunchTimer, ReturnsTheErrorOfALaunch) {
-  emulation::EmulatedRuntime runtime;
-  const auto timer = LaunchTimer::create(
-      runtime, 2, [](int64_t, Stream) { return unsupported("this kernel is not for you"); });
-  testing::expect_refused(timer.status(), StatusCode::kUnsupported, "not for you");
-  EXPECT_TRUE(runtime.synchronize_device().ok()) << "the capture is over";
+  for (const int64_t bad : {0, 1}) {
+    emulation::EmulatedRuntime runtime;
+    const auto timer = LaunchTimer::create(runtime, 2, [bad](int64_t i, Stream) {
+      return i == bad ? unsupported("this kernel is not for you") : Status();
+    });
+    testing::expect_refused(timer.status(), StatusCode::kUnsupported, "not for you");
+    EXPECT_TRUE(runtime.synchronize_device().ok()) << "the capture is over";
+  }
 }
 
 }  // namespace
