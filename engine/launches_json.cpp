@@ -16,7 +16,7 @@ nlohmann::ordered_json record_json(const LaunchRecord& record) {
     json["tensor_flops"] = c.tensor_flops;
     json["sectors"] = c.global_sectors;
     json["bank_conflicts"] = c.shared_passes - c.shared_ideal_passes;
-    json["bytes_read"] = c.global_read_bytes + c.async_copied_bytes + c.bulk_copied_bytes;
+    json["bytes_read"] = c.global_read_bytes;
     json["bytes_written"] = c.global_written_bytes;
   }
   return json;

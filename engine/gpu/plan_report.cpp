@@ -171,18 +171,21 @@ void append_step(std::vector<PlanStep>& lines, PlanStep line,
 
 }  // namespace
 
+PlanStep describe_step(const GpuPlan& plan, const Step& step) {
+  PlanStep line = std::visit(Describer(plan), step.work);
+  line.node = plan.graph.nodes[static_cast<size_t>(step.node)].name;
+  return line;
+}
+
 std::vector<PlanStep> describe_steps(const GpuPlan& plan) {
   const std::vector<std::vector<LaunchRecord>> launches = list_launches(plan);
-  const Describer describer(plan);
   std::vector<PlanStep> lines;
   size_t next = 0;
   for (size_t i = 0; i < plan.graph.nodes.size(); ++i) {
     const std::string& name = plan.graph.nodes[i].name;
     if (plan.free_nodes[i] != nullptr) lines.push_back({name, plan.free_nodes[i]});
     while (next < plan.steps.size() && plan.steps[next].node == static_cast<int>(i)) {
-      PlanStep line = std::visit(describer, plan.steps[next].work);
-      line.node = name;
-      append_step(lines, std::move(line), launches[next]);
+      append_step(lines, describe_step(plan, plan.steps[next]), launches[next]);
       ++next;
     }
   }

@@ -13,4 +13,7 @@ namespace yolocu::gpu {
 // build without the emulation a step is one entry, without a grid.
 std::vector<PlanStep> describe_steps(const GpuPlan& plan);
 
+// One step of the plan as its problem says: without a grid, and as one launch.
+PlanStep describe_step(const GpuPlan& plan, const Step& step);
+
 }  // namespace yolocu::gpu

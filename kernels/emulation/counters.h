@@ -11,9 +11,9 @@ struct Counters {
   int64_t cluster_barriers = 0;   // completed
   int64_t mbarrier_phases = 0;    // completed
   int64_t warp_collectives = 0;   // sync_warp, shuffles, votes
-  int64_t global_read_bytes = 0;  // that threads asked for
+  int64_t global_read_bytes = 0;  // that threads asked for; cp.async and boxes included
   int64_t global_written_bytes = 0;
-  int64_t async_copied_bytes = 0;  // read by cp.async, zero fill excluded
+  int64_t async_copied_bytes = 0;  // of those, by cp.async; zero fill excluded
   int64_t tensor_flops = 0;        // of matrix instructions, two a multiply-add
   int64_t bulk_copied_bytes = 0;   // of boxes, what lies outside the tensor included
   // Of one instruction of a warp; only with Counting::kRequests.

@@ -64,6 +64,7 @@ bool may_include(const std::string& includer, const std::string& target) {
     return (from == "tests" || from == "bench") &&
            (target == "apps/npy.h" || includer.starts_with("tests/apps/"));
   }
+  if (to == "bench") return includer.starts_with("tests/bench/");
   return allowed_includes().at(from).contains(to);
 }
 

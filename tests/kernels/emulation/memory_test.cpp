@@ -211,6 +211,7 @@ TEST(EmulatedCounters, CountAsynchronousCopies) {
       EXPECT_EQ(counters.shared_requests, 1);
       EXPECT_EQ(counters.shared_passes, 4) << "8 lanes of 16 bytes fill the banks once";
       EXPECT_EQ(counters.async_copied_bytes, lanes * 16);
+      EXPECT_EQ(counters.global_read_bytes, lanes * 16) << "the same bytes";
     }
   }
 }
