@@ -2,6 +2,7 @@
 // exit code (console.h).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,5 +61,20 @@ struct RunArguments {
   std::string counters;  // file of launch records; empty: none
 };
 int run_command(const RunArguments& arguments);
+
+// How long a network takes, and pictures from pixels to boxes.
+struct BenchArguments {
+  std::string model;  // empty: the embedded one
+  Device device = Device::kAuto;
+  Precision precision = Precision::kAuto;
+  int64_t batch = 1;
+  InputSize size;
+  int threads = 0;
+  int64_t iterations = 0;         // 0: as many as fit 3 s, at least 20 (1 on slow devices)
+  std::optional<int64_t> warmup;  // default: 3, none on slow devices
+  std::string json;               // a file, "-" for stdout, empty for none
+  std::string counters;           // file of launch records; empty: none
+};
+int bench_command(const BenchArguments& arguments);
 
 }  // namespace yolocu

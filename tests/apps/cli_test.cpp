@@ -16,7 +16,7 @@ TEST_F(CliTest, HelpAndVersion) {
   const ProgramResult help = run_yolocu({"--help"});
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_EQ(help.err, "");
-  for (const char* command : {"detect", "convert", "info", "run"}) {
+  for (const char* command : {"detect", "convert", "info", "run", "bench"}) {
     EXPECT_TRUE(contains(help.out, command)) << help.out;
     EXPECT_EQ(run_yolocu({command, "--help"}).exit_code, 0);
   }
