@@ -62,6 +62,15 @@ struct RunArguments {
 };
 int run_command(const RunArguments& arguments);
 
+// A packed file as an ONNX file.
+struct ExportOnnxArguments {
+  std::string model;
+  std::string output;
+  int64_t batch = 1;
+  InputSize size;
+};
+int export_onnx_command(const ExportOnnxArguments& arguments);
+
 // How long a network takes, and pictures from pixels to boxes.
 struct BenchArguments {
   std::string model;  // empty: the embedded one
