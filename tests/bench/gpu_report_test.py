@@ -97,6 +97,50 @@ class DryRun(TemporaryFolder):
         self.assertIn("absent", result.stderr)
 
 
+# Stands for yolocu: everything small, and on the emulated device.
+SMALL_PROGRAM = """#!{python}
+import os, sys
+small = {{"cuda": "emulated", "1000": "2", "200": "1", "20": "0", "32": "2"}}
+words = [small.get(word, word) for word in sys.argv[1:]]
+size = {{"bench": ["--size", "64"], "detect": ["--size", "320"]}}.get(words[0], [])
+os.execv({program!r}, ["yolocu", *words, *size])
+"""
+
+FAKE_NVIDIA_SMI = """#!/bin/sh
+case $1 in
+  --list-gpus) echo 'GPU 0: NVIDIA Test Card' ;;
+  *) echo 'NVIDIA Test Card, 1.0, 9.0, 1 MiB, 1 MHz, 1 MHz, 1 MHz, 1 W, 30' ;;
+esac
+"""
+
+
+class WithACardInNameOnly(TemporaryFolder):
+    """The way that a machine with a GPU takes."""
+
+    def test_all_steps(self):
+        self.script("tools/nvidia-smi", FAKE_NVIDIA_SMI)
+        self.script("tools/compute-sanitizer", '#!/bin/sh\nshift 4\nexec "$@"\n')
+        self.script("build/bin/yolocu", SMALL_PROGRAM.format(python=sys.executable,
+                                                             program=str(BUILD / "bin/yolocu")))
+        path = f"{self.folder / 'tools'}{os.pathsep}{os.environ['PATH']}"
+        result = subprocess.run(
+            [sys.executable, SCRIPT, self.folder / "build", "--tests", self.folder, "--out",
+             self.folder / "out"], capture_output=True, text=True,
+            env={**os.environ, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1"})
+        self.assertEqual(result.returncode, 0, result.stderr)
+        report_path = next((self.folder / "out").glob("test-card-*.json"))
+        report = json.loads(report_path.read_text())
+        self.assertEqual(report["card"], "NVIDIA Test Card")
+        self.assertEqual(report["facts"]["driver_version"], "1.0")
+        statuses = {step["name"]: step["status"] for step in report["steps"]}
+        for name in ("sanitizer", "predictions", "detections", "networks"):
+            self.assertEqual(statuses[name], "ok", report["steps"])
+        self.assertEqual(statuses["kernel tests"], "skipped")
+        self.assertEqual([n["iterations"] for n in report["networks"]], [2, 1])
+        self.assertEqual(report["correctness"]["cuda"], report["correctness"]["emulated"])
+        self.assertNotIn("dry run", report_path.with_suffix(".md").read_text())
+
+
 class Steps(TemporaryFolder):
     def status(self, text, limit=10, seconds=10):
         program = self.script("program", text)
