@@ -1,4 +1,5 @@
 #include <chrono>
+#include <functional>
 
 #include "apps/bench_output.h"
 #include "apps/commands.h"
@@ -52,16 +53,32 @@ Result<TimeSummary> measure(const Schedule& schedule, TimeRuns time_runs) {
   return summarize_times(std::move(times));
 }
 
+// What is measured, wherever it comes from.
+struct Subject {
+  std::string label;
+  std::shared_ptr<const Model> model;
+  std::function<Result<Detector>(const DetectorOptions&)> open_detector;
+};
+
+Result<Subject> find_subject(const BenchArguments& arguments) {
+  YOLOCU_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, open_model(arguments.model));
+  return Subject{model_label(arguments.model), std::move(model),
+                 [path = arguments.model](const DetectorOptions& options) {
+                   return open_detector(path, options);
+                 }};
+}
+
 class Bench {
  public:
-  Bench(const BenchArguments& arguments, std::shared_ptr<const Model> model)
+  Bench(const BenchArguments& arguments, const Subject& subject)
       : arguments_(arguments),
-        model_(std::move(model)),
+        subject_(subject),
+        model_(subject.model),
         device_(resolve_device(arguments.device)),
         schedule_(arguments, device_) {}
 
   Result<BenchResult> run() {
-    BenchResult result{.model = model_label(arguments_.model),
+    BenchResult result{.model = subject_.label,
                        .architecture = model_->spec.architecture,
                        .device = device_,
                        .precision = resolve_precision(device_, arguments_.precision),
@@ -114,11 +131,11 @@ class Bench {
 
   Result<TimeSummary> time_pictures() const {
     YOLOCU_ASSIGN_OR_RETURN(Detector detector,
-                            open_detector(arguments_.model, {.device = device_,
-                                                             .precision = arguments_.precision,
-                                                             .height = arguments_.size.height,
-                                                             .width = arguments_.size.width,
-                                                             .threads = arguments_.threads}));
+                            subject_.open_detector({.device = device_,
+                                                    .precision = arguments_.precision,
+                                                    .height = arguments_.size.height,
+                                                    .width = arguments_.size.width,
+                                                    .threads = arguments_.threads}));
     std::vector<uint8_t> pixels(static_cast<size_t>(kPicture.width * kPicture.height * 3));
     Noise noise;
     for (uint8_t& pixel : pixels) pixel = noise.next();
@@ -143,16 +160,16 @@ class Bench {
   }
 
   const BenchArguments& arguments_;
+  const Subject& subject_;
   std::shared_ptr<const Model> model_;
   Device device_;
   Schedule schedule_;
 };
 
 Status bench(const BenchArguments& arguments) {
-  // Where a model comes from: a file or the program. Nothing below asks.
-  YOLOCU_ASSIGN_OR_RETURN(const std::shared_ptr<const Model> model, open_model(arguments.model));
-  const Result<BenchResult> result = Bench(arguments, model).run();
-  if (!result.ok()) return result.status().with_context(model_label(arguments.model));
+  YOLOCU_ASSIGN_OR_RETURN(const Subject subject, find_subject(arguments));
+  const Result<BenchResult> result = Bench(arguments, subject).run();
+  if (!result.ok()) return result.status().with_context(subject.label);
   if (arguments.json == "-") return print(bench_json(*result));
   if (!arguments.json.empty()) {
     const std::string json = bench_json(*result);
