@@ -53,13 +53,26 @@ Result<double> parse_fraction(const std::string& text) {
   return *value;
 }
 
-Result<int64_t> parse_count(const std::string& text) {
+namespace {
+
+Result<int64_t> parse_count_from(int64_t least, const std::string& text) {
   constexpr int64_t kMaxCount = 1000000;
   const auto value = parse_number<int64_t>(text);
-  if (!value || *value < 1 || *value > kMaxCount) {
-    return invalid_argument(str_cat("'", text, "' is not a whole number in 1..", kMaxCount));
+  if (!value || *value < least || *value > kMaxCount) {
+    return invalid_argument(
+        str_cat("'", text, "' is not a whole number in ", least, "..", kMaxCount));
   }
   return *value;
+}
+
+}  // namespace
+
+Result<int64_t> parse_count(const std::string& text) {
+  return parse_count_from(1, text);
+}
+
+Result<int64_t> parse_count_or_none(const std::string& text) {
+  return parse_count_from(0, text);
 }
 
 Result<int64_t> parse_seed(const std::string& text) {

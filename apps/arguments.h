@@ -31,6 +31,9 @@ Result<int64_t> parse_count(const std::string& text);
 // A whole number from 0.
 Result<int64_t> parse_seed(const std::string& text);
 
+// A whole number in 0..1000000.
+Result<int64_t> parse_count_or_none(const std::string& text);
+
 // "fp16" or "fp32", the types weights are stored in.
 Result<DType> parse_weight_dtype(const std::string& text);
 

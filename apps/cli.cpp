@@ -22,6 +22,8 @@ struct CommandLine {
   ConvertArguments convert;
   InfoArguments info;
   RunArguments run;
+  BenchArguments bench;
+  ExportOnnxArguments export_onnx;
 };
 
 // "--conf: 'x' is not a number": the message of an option's value. Some parsers name what they
@@ -149,6 +151,40 @@ void add_run(CLI::App& program, RunArguments& a) {
   app.footer("Computes in fp32, on cuda and emulated in fp16, unless --precision says otherwise.");
 }
 
+void add_bench(CLI::App& program, BenchArguments& a) {
+  CLI::App& app = *program.add_subcommand("bench", "Measure how long a model takes");
+  not_empty(app.add_option("MODEL", a.model, "Packed model file [the embedded one]"))
+      ->type_name("");
+  add_device_options(app, a.device, a.precision, a.threads);
+  add_parsed(app, "--batch", a.batch, parse_count, "N", "Pictures at a time [1]");
+  add_parsed(app, "--size", a.size, parse_input_size, "N|WxH", "Network input [the model's]");
+  add_parsed(app, "--iterations", a.iterations, parse_count, "N",
+             "Timed runs [what fits 3 s, at least 20; 1 on emulated and reference]");
+  add_parsed(app, "--warmup", a.warmup, parse_count_or_none, "N",
+             "Runs before those [3; 0 on emulated and reference]");
+  not_empty(app.add_option("--json", a.json, "Write one JSON document; - is stdout"))
+      ->type_name("FILE|-");
+  add_counters(app, a.counters);
+  app.footer(
+      "Network only: the input is in place; on cuda each launch of the graph is timed on the "
+      "device.\n"
+      "End to end (batch 1): pixels of a synthetic picture of 1280x960 to boxes.");
+}
+
+void add_export_onnx(CLI::App& program, ExportOnnxArguments& a) {
+  CLI::App& app = *program.add_subcommand("export-onnx", "Write a model for other runtimes");
+  not_empty(app.add_option("MODEL", a.model, "Packed model file"))->required()->type_name("");
+  not_empty(app.add_option("-o,--output", a.output, "ONNX file to write"))
+      ->required()
+      ->type_name("FILE");
+  add_parsed(app, "--batch", a.batch, parse_count, "N", "Pictures at a time, fixed [1]");
+  add_parsed(app, "--size", a.size, parse_input_size, "N|WxH",
+             "Network input, fixed [the model's]");
+  app.footer(
+      "fp32, opset 17: images [B,3,H,W], RGB in 0..1, to predictions [B,anchors,4+classes] as of "
+      "`yolocu run`.");
+}
+
 void add_all(CLI::App& program, CommandLine& line) {
   program.set_version_flag("--version", "yolocu " YOLOCU_VERSION);
   program.require_subcommand(1);
@@ -156,6 +192,8 @@ void add_all(CLI::App& program, CommandLine& line) {
   add_convert(program, line.convert);
   add_info(program, line.info);
   add_run(program, line.run);
+  add_bench(program, line.bench);
+  add_export_onnx(program, line.export_onnx);
   program.footer("`yolocu COMMAND --help` tells more about a command.");
 }
 
@@ -168,6 +206,8 @@ int dispatch(const std::string& command, const CommandLine& line) {
   if (command == "detect") return detect_command(line.detect);
   if (command == "convert") return convert_command(line.convert);
   if (command == "info") return info_command(line.info);
+  if (command == "export-onnx") return export_onnx_command(line.export_onnx);
+  if (command == "bench") return bench_command(line.bench);
   return run_command(line.run);
 }
 
@@ -175,7 +215,8 @@ int dispatch(const std::string& command, const CommandLine& line) {
 std::string usage_message(const CLI::App& program, const CLI::ParseError& error,
                           const std::string& first_word) {
   if (!chosen_command(program).empty() || first_word.rfind('-', 0) == 0) return error.what();
-  return "no command '" + first_word + "'; there are detect, convert, info and run";
+  return "no command '" + first_word +
+         "'; there are detect, convert, info, run, bench and export-onnx";
 }
 
 int run_throwing(int argc, const char* const* argv) {

@@ -63,4 +63,28 @@ struct RunArguments {
 };
 int run_command(const RunArguments& arguments);
 
+// A packed file as an ONNX file.
+struct ExportOnnxArguments {
+  std::string model;
+  std::string output;
+  int64_t batch = 1;
+  InputSize size;
+};
+int export_onnx_command(const ExportOnnxArguments& arguments);
+
+// How long a network takes, and pictures from pixels to boxes.
+struct BenchArguments {
+  std::string model;  // empty: the embedded one
+  Device device = Device::kAuto;
+  Precision precision = Precision::kAuto;
+  int64_t batch = 1;
+  InputSize size;
+  int threads = 0;
+  int64_t iterations = 0;         // 0: as many as fit 3 s, at least 20 (1 on slow devices)
+  std::optional<int64_t> warmup;  // default: 3, none on slow devices
+  std::string json;               // a file, "-" for stdout, empty for none
+  std::string counters;           // file of launch records; empty: none
+};
+int bench_command(const BenchArguments& arguments);
+
 }  // namespace yolocu

@@ -6,7 +6,6 @@
 #include "apps/console.h"
 #include "apps/detect_output.h"
 #include "apps/draw.h"
-#include "apps/embedded_model.h"
 #include "apps/image_io.h"
 #include "apps/inputs.h"
 #include "apps/model_source.h"
@@ -20,13 +19,6 @@ using Clock = std::chrono::steady_clock;
 
 double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
-
-Result<Detector> open_detector(const std::string& model, const DetectorOptions& options) {
-  Result<Detector> detector = model.empty() ? Detector::from_bytes(embedded_model(), options)
-                                            : Detector::open(model, options);
-  if (!detector.ok()) return explain_open_error(model, detector.status());
-  return detector;
 }
 
 Status make_folder(const std::string& path) {

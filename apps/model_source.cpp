@@ -43,6 +43,13 @@ std::string model_label(const std::string& path) {
   return path.empty() ? "embedded model" : path;
 }
 
+Result<Detector> open_detector(const std::string& path, const DetectorOptions& options) {
+  Result<Detector> detector = path.empty() ? Detector::from_bytes(embedded_model(), options)
+                                           : Detector::open(path, options);
+  if (!detector.ok()) return explain_open_error(path, detector.status());
+  return detector;
+}
+
 Status explain_open_error(const std::string& path, const Status& error) {
   if (path.empty()) return error.with_context(model_label(path));
   if (error.code() == StatusCode::kNotFound || !is_checkpoint(path)) return error;

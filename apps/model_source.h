@@ -6,6 +6,7 @@
 #include <string>
 
 #include "weights/format/model.h"
+#include "yolocu/detector.h"
 #include "yolocu/status.h"
 
 namespace yolocu {
@@ -15,6 +16,9 @@ std::string model_label(const std::string& path);
 
 // The packed file at `path`, or the model inside the program if it is empty.
 Result<std::shared_ptr<const Model>> open_model(const std::string& path);
+
+// A detector of that model.
+Result<Detector> open_detector(const std::string& path, const DetectorOptions& options);
 
 // `error` of opening `path` as a packed file. If the file is a PyTorch checkpoint, says instead how
 // to convert it; if `path` is empty, names the embedded model.

@@ -3,6 +3,8 @@
 # compute-sanitizer: memcheck, racecheck, synccheck and initcheck, one after the other. A kernel that
 # one of them objects to fails its test.
 # Usage: cmake/compute_sanitizer.sh BUILD_DIR [ctest arguments...]
+#        cmake/compute_sanitizer.sh --command PROGRAM [arguments...]
+# The second form runs one program instead, under memcheck and racecheck.
 # Status: 0; 1 if a test failed; 2 for a wrong call; 77 (skipped) without a GPU or the tool.
 set -euo pipefail
 
@@ -11,8 +13,10 @@ skip() {
   exit 77
 }
 
-if (($# < 1)) || [[ ! -f $1/CTestTestfile.cmake ]]; then
+if (($# < 1)) || [[ $1 == --command && $# -lt 2 ]] ||
+  [[ $1 != --command && ! -f $1/CTestTestfile.cmake ]]; then
   echo "usage: cmake/compute_sanitizer.sh BUILD_DIR [ctest arguments...]" >&2
+  echo "       cmake/compute_sanitizer.sh --command PROGRAM [arguments...]" >&2
   echo "BUILD_DIR: a build with tests and CUDA, such as build/dev" >&2
   exit 2
 fi
@@ -27,6 +31,14 @@ sanitizer=$(command -v compute-sanitizer || echo /usr/local/cuda/bin/compute-san
 [[ -x $sanitizer ]] || skip "there is no compute-sanitizer in PATH or /usr/local/cuda/bin"
 echo "$devices"
 
+if [[ $build == --command ]]; then
+  for tool in memcheck racecheck; do
+    echo "==> $tool: $*"
+    "$sanitizer" --tool "$tool" --error-exitcode 1 "$@" </dev/null ||
+      { echo "error: compute-sanitizer objected, or the program failed" >&2 && exit 1; }
+  done
+  exit 0
+fi
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

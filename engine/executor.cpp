@@ -1,6 +1,7 @@
 #include "engine/executor.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -69,7 +70,23 @@ double batch_bytes(const Graph& graph, const std::vector<ValueShape>& shapes,
           pixels * static_cast<double>(shapes[0].channels));
 }
 
+using Clock = std::chrono::steady_clock;
+
 }  // namespace
+
+// The input is undefined after a run, so that each one gets it anew; that is not timed.
+Result<std::vector<double>> Executor::time_runs(int64_t warmup, int64_t iterations) {
+  const std::vector<float> kept(input().begin(), input().end());
+  std::vector<double> times;
+  for (int64_t i = 0; i < warmup + iterations; ++i) {
+    std::copy(kept.begin(), kept.end(), input().begin());
+    const Clock::time_point start = Clock::now();
+    YOLOCU_RETURN_IF_ERROR(run());
+    const std::chrono::duration<double, std::milli> time = Clock::now() - start;
+    if (i >= warmup) times.push_back(time.count());
+  }
+  return times;
+}
 
 Status resolve_size(const Model& model, Device device, ExecutorOptions& options) {
   YOLOCU_RETURN_IF_ERROR(validate_model(model));
@@ -131,6 +148,13 @@ Device resolve_device(Device device) {
 #else
   return Device::kReference;
 #endif
+}
+
+Precision resolve_precision(Device device, Precision precision) {
+  if (precision != Precision::kAuto) return precision;
+  const Device chosen = resolve_device(device);
+  const bool is_gpu = chosen == Device::kCuda || chosen == Device::kEmulated;
+  return is_gpu ? Precision::kFp16 : Precision::kFp32;
 }
 
 Result<std::unique_ptr<Executor>> create_executor(std::shared_ptr<const Model> model, Device device,

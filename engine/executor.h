@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/plan/memory_planner.h"
 #include "engine/plan_step.h"
 #include "kernels/launch_log.h"
 #include "weights/format/model.h"
@@ -26,7 +27,8 @@ struct ExecutorOptions {
   // Of the cpu device, and of the host on the emulated one; 0: all that this process may use, which
   // is also the most.
   int threads = 0;
-  LaunchRecords launches = LaunchRecords::kDrop;  // of kernels: see take_launches()
+  LaunchRecords launches = LaunchRecords::kDrop;    // of kernels: see take_launches()
+  InputLifetime input = InputLifetime::kUntilRead;  // kKept: for time_runs() on cuda and emulated
 };
 
 // `options` with the batch, height and width of `shape`.
@@ -65,6 +67,13 @@ class Executor {
   // batch, height and width count, the rest is this one's. Errors of create_executor.
   virtual Result<std::unique_ptr<Executor>> share(const ExecutorOptions& options) const = 0;
 
+  // Milliseconds of each of `iterations` >= 1 runs on what input() holds, after `warmup` >= 0 that
+  // are not told. Here: of run(), by the host's clock. cuda and emulated: between events of the
+  // device around each launch of the graph, one launch right after the other, the input resident,
+  // no copies; kInvalidArgument without InputLifetime::kKept. On the emulated device that is the
+  // host's time, too. output() is that of the last one.
+  virtual Result<std::vector<double>> time_runs(int64_t warmup, int64_t iterations);
+
   // With ExecutorOptions::launches, on the cuda and emulated devices: what was launched since the
   // last call. On cuda a captured launch is told once, however often the graph runs.
   virtual std::vector<LaunchRecord> take_launches() { return {}; }
@@ -72,6 +81,9 @@ class Executor {
 
 // kAuto: the fastest device that this build has and this machine can use: cuda, cpu, reference.
 Device resolve_device(Device device);
+
+// kAuto: what the device computes in unless told: fp16 on cuda and emulated, fp32 on the others.
+Precision resolve_precision(Device device, Precision precision);
 
 // Fills in the default size and checks everything that create_executor does for this device but
 // whether it is there.

@@ -35,17 +35,18 @@ class GpuExecutor final : public Executor {
   std::span<float> input() override { return input_; }
 
   Status run() override {
-    stage_input();
-    DeviceRuntime& runtime = context_->model().runtime();
-    const Stream stream = context_->stream();
-    YOLOCU_RETURN_IF_ERROR(runtime.make_current());
-    YOLOCU_RETURN_IF_ERROR(runtime.upload(context_->input(), staged_.data(),
-                                          static_cast<int64_t>(staged_.size()), stream));
+    YOLOCU_RETURN_IF_ERROR(upload_input());
     YOLOCU_RETURN_IF_ERROR(context_->launch());
-    YOLOCU_RETURN_IF_ERROR(runtime.download(output_.data(), context_->predictions(),
-                                            static_cast<int64_t>(output_.size() * sizeof(float)),
-                                            stream));
-    return context_->wait();
+    return download_output();
+  }
+
+  Result<std::vector<double>> time_runs(int64_t warmup, int64_t iterations) override {
+    if (gpu_plan().options.input != InputLifetime::kKept) {
+      return invalid_argument("timing launches of the graph needs an input that is kept");
+    }
+    YOLOCU_RETURN_IF_ERROR(upload_input());
+    for (int64_t i = 0; i < warmup; ++i) YOLOCU_RETURN_IF_ERROR(context_->launch());
+    return time_launches(iterations);
   }
 
   std::span<const float> output() const override { return output_; }
@@ -58,6 +59,7 @@ class GpuExecutor final : public Executor {
   Result<std::unique_ptr<Executor>> share(const ExecutorOptions& options) const override {
     ExecutorOptions resolved = options;
     GpuModel& model = context_->model();
+    resolved.input = gpu_plan().options.input;
     YOLOCU_RETURN_IF_ERROR(resolve_size(model.model(), Device::kCuda, resolved));
     return guarded([&] { return create_gpu_executor(context_->shared_model(), resolved); });
   }
@@ -68,6 +70,45 @@ class GpuExecutor final : public Executor {
 
  private:
   const GpuPlan& gpu_plan() const { return context_->plan(); }
+  DeviceRuntime& runtime() const { return context_->model().runtime(); }
+
+  Status upload_input() {
+    stage_input();
+    YOLOCU_RETURN_IF_ERROR(runtime().make_current());
+    return runtime().upload(context_->input(), staged_.data(), static_cast<int64_t>(staged_.size()),
+                            context_->stream());
+  }
+
+  Status download_output() {
+    YOLOCU_RETURN_IF_ERROR(runtime().download(output_.data(), context_->predictions(),
+                                              static_cast<int64_t>(output_.size() * sizeof(float)),
+                                              context_->stream()));
+    return runtime().synchronize_stream(context_->stream());
+  }
+
+  // All launches are enqueued before the host waits, so that the device never waits for the host:
+  // event i lies between launches i - 1 and i.
+  Result<std::vector<double>> time_launches(int64_t count) {
+    std::vector<OwnedEvent> events;
+    for (int64_t i = 0; i <= count; ++i) {
+      YOLOCU_ASSIGN_OR_RETURN(OwnedEvent event, make_event(runtime()));
+      events.push_back(std::move(event));
+    }
+    YOLOCU_RETURN_IF_ERROR(runtime().record(events[0].get(), context_->stream()));
+    for (size_t i = 1; i < events.size(); ++i) {
+      YOLOCU_RETURN_IF_ERROR(context_->launch());
+      YOLOCU_RETURN_IF_ERROR(runtime().record(events[i].get(), context_->stream()));
+    }
+    YOLOCU_RETURN_IF_ERROR(download_output());
+    std::vector<double> times;
+    for (size_t i = 1; i < events.size(); ++i) {
+      YOLOCU_ASSIGN_OR_RETURN(const double time,
+                              runtime().elapsed_ms(events[i - 1].get(), events[i].get()));
+      times.push_back(time);
+    }
+    return times;
+  }
+
   size_t pixel_bytes() const {
     return pixel_.size() * static_cast<size_t>(size_bytes(gpu_plan().options.dtype));
   }
@@ -96,7 +137,8 @@ class GpuExecutor final : public Executor {
 Result<std::unique_ptr<Executor>> create_gpu_executor(std::shared_ptr<GpuModel> model,
                                                       const ExecutorOptions& options) {
   YOLOCU_ASSIGN_OR_RETURN(const std::vector<ValueShape> shapes, infer_shapes(model->spec().graph));
-  YOLOCU_ASSIGN_OR_RETURN(auto plan, model->plan(options.batch, options.height, options.width));
+  YOLOCU_ASSIGN_OR_RETURN(auto plan,
+                          model->plan(options.batch, options.height, options.width, options.input));
   YOLOCU_ASSIGN_OR_RETURN(auto context, GpuContext::create(std::move(model), std::move(plan)));
   return std::unique_ptr<Executor>(
       std::make_unique<GpuExecutor>(std::move(context), options, shapes));

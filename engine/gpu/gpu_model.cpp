@@ -114,13 +114,14 @@ PlanOptions GpuModel::plan_options(int64_t batch, int64_t height, int64_t width)
           .device = conv_device(runtime().info())};
 }
 
-Result<std::shared_ptr<const GpuPlan>> GpuModel::plan(int64_t batch, int64_t height,
-                                                      int64_t width) {
+Result<std::shared_ptr<const GpuPlan>> GpuModel::plan(int64_t batch, int64_t height, int64_t width,
+                                                      InputLifetime input) {
   const std::lock_guard lock(mutex_);
-  std::shared_ptr<const GpuPlan>& kept = plans_[{batch, height, width}];
+  std::shared_ptr<const GpuPlan>& kept = plans_[{batch, height, width, input}];
   if (kept == nullptr) {
-    YOLOCU_ASSIGN_OR_RETURN(GpuPlan made,
-                            make_gpu_plan(spec(), plan_options(batch, height, width)));
+    PlanOptions options = plan_options(batch, height, width);
+    options.input = input;
+    YOLOCU_ASSIGN_OR_RETURN(GpuPlan made, make_gpu_plan(spec(), options));
     kept = std::make_shared<const GpuPlan>(std::move(made));
   }
   return kept;

@@ -63,7 +63,8 @@ class GpuModel {
   std::span<const ConvWeights> weights() const { return weights_; }
 
   // The plan for an input tensor of this batch and size, made once. Errors of make_gpu_plan.
-  Result<std::shared_ptr<const GpuPlan>> plan(int64_t batch, int64_t height, int64_t width);
+  Result<std::shared_ptr<const GpuPlan>> plan(int64_t batch, int64_t height, int64_t width,
+                                              InputLifetime input = InputLifetime::kUntilRead);
   // The same for pictures and a rule, made anew: contexts that want it share the pointer.
   Result<std::shared_ptr<const GpuPlan>> plan(int64_t batch, int64_t height, int64_t width,
                                               const DetectionRule& rule) const;
@@ -80,7 +81,8 @@ class GpuModel {
   DeviceMemory memory_;
 
   std::mutex mutex_;  // guards plans_
-  std::map<std::tuple<int64_t, int64_t, int64_t>, std::shared_ptr<const GpuPlan>> plans_;
+  std::map<std::tuple<int64_t, int64_t, int64_t, InputLifetime>, std::shared_ptr<const GpuPlan>>
+      plans_;
 };
 
 }  // namespace yolocu::gpu

@@ -53,6 +53,10 @@ class Planner {
     for (int i = 0; i < static_cast<int>(graph().nodes.size()); ++i) {
       if (const Status status = visit(i); !status.ok()) return status.with_context(node(i).name);
     }
+    if (plan_.options.input == InputLifetime::kKept) {
+      plan_.buffers[static_cast<size_t>(plan_.input)].last =
+          static_cast<int>(plan_.steps.size()) - 1;
+    }
     plan_.arena = plan_arena(plan_.buffers, kBufferAlignment);
     return std::move(plan_);
   }

@@ -43,6 +43,7 @@ struct PlanOptions {
   DType dtype = DType::kF16;  // of activations and weights: kF16, kBF16 or kF32
   int64_t batch = 1, height = 0, width = 0;
   ConvDevice device = {};
+  InputLifetime input = InputLifetime::kUntilRead;
   // Pictures to detections; without it, an input tensor to predictions.
   std::optional<DetectionRule> detections = {};
 };

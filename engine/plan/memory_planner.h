@@ -14,6 +14,10 @@ struct BufferRequest {
   int last = 0;
 };
 
+// How long the network's input keeps its memory: until its last reader, whose followers may reuse
+// it, or to the end, so that the same input can run again and again.
+enum class InputLifetime : uint8_t { kUntilRead, kKept };
+
 struct ArenaPlan {
   std::vector<int64_t> offsets;   // one a request, multiples of the alignment
   int64_t size_bytes = 0;         // of the arena

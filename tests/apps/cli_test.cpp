@@ -16,7 +16,7 @@ TEST_F(CliTest, HelpAndVersion) {
   const ProgramResult help = run_yolocu({"--help"});
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_EQ(help.err, "");
-  for (const char* command : {"detect", "convert", "info", "run"}) {
+  for (const char* command : {"detect", "convert", "info", "run", "bench", "export-onnx"}) {
     EXPECT_TRUE(contains(help.out, command)) << help.out;
     EXPECT_EQ(run_yolocu({command, "--help"}).exit_code, 0);
   }
@@ -71,6 +71,10 @@ TEST_F(CliTest, BadCommandLinesExitWithTwoAndAHint) {
       {"info", "--size", "0"},
       {"run"},
       {"run", "model.yolocu", "--input", "x.npy"},
+      {"export-onnx"},
+      {"export-onnx", "model.yolocu"},
+      {"export-onnx", "model.yolocu", "-o", ""},
+      {"export-onnx", "model.yolocu", "-o", "x.onnx", "--batch", "0"},
   };
   for (const Words& command : commands) expect_one_line_error(command, 2, {"--help"});
 }

@@ -67,6 +67,39 @@ TEST(CreateExecutor, GpuDevicesRefuseInt8) {
   EXPECT_EQ(executor.status().code(), StatusCode::kUnsupported);
 }
 
+// Every timed run sees the input that was filled in, whatever runs do to it.
+TEST(TimeRuns, RunTheSameInputAgainAndAgain) {
+  for (const Device device : {Device::kReference, Device::kCpu, Device::kEmulated}) {
+    auto executor = create_executor(tiny_model(), device, {.input = InputLifetime::kKept});
+    if (executor.status().code() == StatusCode::kUnsupported) continue;  // not in this build
+    ASSERT_OK(executor);
+    const std::vector<float> x = testing::random_floats((*executor)->input().size(), 3);
+    std::copy(x.begin(), x.end(), (*executor)->input().begin());
+    ASSERT_TRUE((*executor)->run().ok());
+    const std::vector<float> y((*executor)->output().begin(), (*executor)->output().end());
+    std::copy(x.begin(), x.end(), (*executor)->input().begin());
+    const auto times = (*executor)->time_runs(1, 4);
+    ASSERT_OK(times);
+    EXPECT_EQ(times->size(), 4u) << device_name(device);
+    EXPECT_GT(*std::min_element(times->begin(), times->end()), 0) << device_name(device);
+    const std::span<const float> last = (*executor)->output();
+    EXPECT_TRUE(std::equal(y.begin(), y.end(), last.begin(), last.end())) << device_name(device);
+  }
+}
+
+TEST(TimeRuns, GraphsNeedAnInputThatIsKept) {
+  auto executor = create_executor(tiny_model(), Device::kEmulated, {});
+  if (executor.status().code() == StatusCode::kUnsupported) GTEST_SKIP() << "no emulated device";
+  ASSERT_OK(executor);
+  EXPECT_EQ((*executor)->time_runs(0, 1).status().code(), StatusCode::kInvalidArgument);
+}
+
+TEST(ResolvePrecision, IsTheDevicesChoice) {
+  EXPECT_EQ(resolve_precision(Device::kEmulated, Precision::kAuto), Precision::kFp16);
+  EXPECT_EQ(resolve_precision(Device::kReference, Precision::kAuto), Precision::kFp32);
+  EXPECT_EQ(resolve_precision(Device::kEmulated, Precision::kBf16), Precision::kBf16);
+}
+
 TEST(ReferenceExecutor, ComputesTheTinyModelByHand) {
   auto executor =
       create_executor(tiny_model(), Device::kReference, {.batch = 2, .height = 2, .width = 4});

@@ -10,8 +10,8 @@ namespace yolocu::testing {
 using Violations = std::vector<std::string>;
 
 // #include "..." must name a file of the tree, and follow the direction of dependencies:
-//   apps -> engine, import, format, base      engine -> kernels, format, base
-//   import -> format, base                    format, kernels -> base
+//   apps -> engine, import, export, format, base    engine -> kernels, format, base
+//   import, export -> format, base                  format, kernels -> base
 // Nothing includes tests or bench; of apps, others include only apps/npy.h (tests/apps: all).
 // CUDA's and oneDNN's headers stay out of weights and base.
 Violations check_includes(const std::string& root);

@@ -173,6 +173,28 @@ TEST(GpuPlan, BuffersInUseDoNotOverlap) {
   expect_no_overlap(*detecting);
 }
 
+// Other buffers that share bytes of the arena with the network's input.
+int buffers_over_the_input(InputLifetime input) {
+  const auto made = gpu::make_gpu_plan(testing::small_network()->spec,
+                                       {.height = 64, .width = 96, .input = input});
+  if (!made.ok()) return -1;
+  const GpuPlan& plan = *made;
+  const auto self = static_cast<size_t>(plan.input);
+  const int64_t begin = plan.arena.offsets[self];
+  const int64_t end = begin + plan.buffers[self].size_bytes;
+  int number = 0;
+  for (size_t i = 0; i < plan.buffers.size(); ++i) {
+    const int64_t offset = plan.arena.offsets[i];
+    number += i != self && offset < end && begin < offset + plan.buffers[i].size_bytes;
+  }
+  return number;
+}
+
+TEST(GpuPlan, NothingOverwritesAnInputThatIsKept) {
+  EXPECT_GT(buffers_over_the_input(InputLifetime::kUntilRead), 0);
+  EXPECT_EQ(buffers_over_the_input(InputLifetime::kKept), 0);
+}
+
 TEST(GpuPlanReport, NamesEveryNodeAndLaunch) {
   const auto model = testing::small_network();
   const GpuPlan plan = plan_of(*model, 32, 32);

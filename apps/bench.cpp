@@ -1,0 +1,187 @@
+#include <chrono>
+#include <functional>
+
+#include "apps/bench_output.h"
+#include "apps/commands.h"
+#include "apps/console.h"
+#include "apps/model_source.h"
+#include "engine/executor.h"
+#include "engine/launches_json.h"
+#include "engine/processors.h"
+#include "weights/format/file_io.h"
+
+namespace yolocu {
+namespace {
+
+constexpr double kBudgetMs = 3000;
+constexpr InputSize kPicture = {.width = 1280, .height = 960};
+
+// Reproducible numbers in 0..255 that no compression or branch predictor can guess.
+class Noise {
+ public:
+  uint8_t next() {
+    state_ = state_ * 6364136223846793005u + 1442695040888963407u;  // Knuth's MMIX
+    return static_cast<uint8_t>(state_ >> 56);
+  }
+
+ private:
+  uint64_t state_ = 1;
+};
+
+// How often to run. Devices that are there for checks are slow, and not what is measured.
+struct Schedule {
+  int64_t warmup = 0, least = 0, iterations = 0;  // iterations 0: what fits the budget
+
+  Schedule(const BenchArguments& arguments, Device device) : iterations(arguments.iterations) {
+    const bool slow = device == Device::kEmulated || device == Device::kReference;
+    warmup = arguments.warmup.value_or(slow ? 0 : 3);
+    least = slow ? 1 : 20;
+  }
+};
+
+// `time_runs(warmup, iterations)` gives times. A first one decides how many there will be.
+template <typename TimeRuns>
+Result<TimeSummary> measure(const Schedule& schedule, TimeRuns time_runs) {
+  if (schedule.iterations > 0) {
+    YOLOCU_ASSIGN_OR_RETURN(auto times, time_runs(schedule.warmup, schedule.iterations));
+    return summarize_times(std::move(times));
+  }
+  YOLOCU_ASSIGN_OR_RETURN(std::vector<double> first, time_runs(schedule.warmup, 1));
+  const int64_t iterations = iterations_for(kBudgetMs, first[0], schedule.least);
+  if (iterations == 1) return summarize_times(std::move(first));
+  YOLOCU_ASSIGN_OR_RETURN(auto times, time_runs(0, iterations));
+  return summarize_times(std::move(times));
+}
+
+// What is measured, wherever it comes from.
+struct Subject {
+  std::string label;
+  std::shared_ptr<const Model> model;
+  std::function<Result<Detector>(const DetectorOptions&)> open_detector;
+};
+
+Result<Subject> find_subject(const BenchArguments& arguments) {
+  YOLOCU_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, open_model(arguments.model));
+  return Subject{model_label(arguments.model), std::move(model),
+                 [path = arguments.model](const DetectorOptions& options) {
+                   return open_detector(path, options);
+                 }};
+}
+
+class Bench {
+ public:
+  Bench(const BenchArguments& arguments, const Subject& subject)
+      : arguments_(arguments),
+        subject_(subject),
+        model_(subject.model),
+        device_(resolve_device(arguments.device)),
+        schedule_(arguments, device_) {}
+
+  Result<BenchResult> run() {
+    BenchResult result{.model = subject_.label,
+                       .architecture = model_->spec.architecture,
+                       .device = device_,
+                       .precision = resolve_precision(device_, arguments_.precision),
+                       .batch = arguments_.batch,
+                       .threads = choose_threads(arguments_.threads),
+                       .picture = kPicture};
+    YOLOCU_RETURN_IF_ERROR(write_counters());
+    YOLOCU_RETURN_IF_ERROR(time_network(result));
+    if (arguments_.batch > 1) return result;
+    YOLOCU_ASSIGN_OR_RETURN(result.end_to_end, time_pictures());
+    return result;
+  }
+
+ private:
+  ExecutorOptions executor_options() const {
+    return {.batch = arguments_.batch,
+            .height = arguments_.size.height,
+            .width = arguments_.size.width,
+            .precision = arguments_.precision,
+            .threads = arguments_.threads};
+  }
+
+  // One run of its own: keeping records takes time.
+  Status write_counters() const {
+    if (arguments_.counters.empty()) return {};
+    ExecutorOptions options = executor_options();
+    options.launches = LaunchRecords::kKeep;
+    YOLOCU_ASSIGN_OR_RETURN(const auto executor, create_executor(model_, device_, options));
+    YOLOCU_RETURN_IF_ERROR(executor->run());
+    const std::string json = launches_json(executor->take_launches());
+    return write_file(arguments_.counters, std::as_bytes(std::span(json)));
+  }
+
+  Status time_network(BenchResult& result) const {
+    ExecutorOptions options = executor_options();
+    options.input = InputLifetime::kKept;
+    YOLOCU_ASSIGN_OR_RETURN(const auto executor, create_executor(model_, device_, options));
+    Noise noise;
+    for (float& value : executor->input()) value = static_cast<float>(noise.next()) / 255;
+    YOLOCU_ASSIGN_OR_RETURN(result.network, measure(schedule_, [&](int64_t warmup, int64_t count) {
+                              return executor->time_runs(warmup, count);
+                            }));
+    result.size = {executor->width(), executor->height()};
+    const Graph& graph = model_->spec.graph;
+    YOLOCU_ASSIGN_OR_RETURN(const std::vector<ValueShape> shapes, infer_shapes(graph));
+    result.flops = static_cast<double>(executor->batch()) *
+                   conv_flops(graph, shapes, executor->height(), executor->width());
+    return {};
+  }
+
+  Result<TimeSummary> time_pictures() const {
+    YOLOCU_ASSIGN_OR_RETURN(Detector detector,
+                            subject_.open_detector({.device = device_,
+                                                    .precision = arguments_.precision,
+                                                    .height = arguments_.size.height,
+                                                    .width = arguments_.size.width,
+                                                    .threads = arguments_.threads}));
+    std::vector<uint8_t> pixels(static_cast<size_t>(kPicture.width * kPicture.height * 3));
+    Noise noise;
+    for (uint8_t& pixel : pixels) pixel = noise.next();
+    const ImageView picture = {pixels.data(), kPicture.width, kPicture.height, kPicture.width * 3};
+    return measure(schedule_, [&](int64_t warmup, int64_t count) {
+      return time_detections(detector, picture, warmup, count);
+    });
+  }
+
+  static Result<std::vector<double>> time_detections(Detector& detector, const ImageView& picture,
+                                                     int64_t warmup, int64_t count) {
+    using Clock = std::chrono::steady_clock;
+    std::vector<double> times;
+    for (int64_t i = 0; i < warmup + count; ++i) {
+      const Clock::time_point start = Clock::now();
+      const auto found = detector.detect(picture);
+      const std::chrono::duration<double, std::milli> time = Clock::now() - start;
+      if (!found.ok()) return found.status();
+      if (i >= warmup) times.push_back(time.count());
+    }
+    return times;
+  }
+
+  const BenchArguments& arguments_;
+  const Subject& subject_;
+  std::shared_ptr<const Model> model_;
+  Device device_;
+  Schedule schedule_;
+};
+
+Status bench(const BenchArguments& arguments) {
+  YOLOCU_ASSIGN_OR_RETURN(const Subject subject, find_subject(arguments));
+  const Result<BenchResult> result = Bench(arguments, subject).run();
+  if (!result.ok()) return result.status().with_context(subject.label);
+  if (arguments.json == "-") return print(bench_json(*result));
+  if (!arguments.json.empty()) {
+    const std::string json = bench_json(*result);
+    YOLOCU_RETURN_IF_ERROR(write_file(arguments.json, std::as_bytes(std::span(json))));
+  }
+  return print(bench_text(*result));
+}
+
+}  // namespace
+
+int bench_command(const BenchArguments& arguments) {
+  return report(bench(arguments));
+}
+
+}  // namespace yolocu

@@ -1,0 +1,76 @@
+#include "apps/bench_output.h"
+
+#include <nlohmann/json.hpp>
+
+#include "apps/console.h"
+#include "engine/base/str_cat.h"
+
+namespace yolocu {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kEmulatedNote =
+    "emulated: the host's time for the emulation, which says nothing of a GPU";
+
+std::string size_text(InputSize size) {
+  return str_cat(size.width, "x", size.height);
+}
+
+double gflops(const BenchResult& result) {
+  return result.flops / (result.network.median_ms * 1e6);
+}
+
+void add_times(Json& json, const TimeSummary& times) {
+  json["median_ms"] = times.median_ms;
+  json["min_ms"] = times.min_ms;
+  json["p99_ms"] = times.p99_ms;
+  json["iterations"] = times.iterations;
+}
+
+std::string times_text(const TimeSummary& times) {
+  return str_cat(fixed(times.median_ms, 3), " ms median, ", fixed(times.min_ms, 3), " min, ",
+                 fixed(times.p99_ms, 3), " p99 of ", times.iterations);
+}
+
+}  // namespace
+
+std::string bench_json(const BenchResult& result) {
+  Json json;
+  json["model"] = result.model;
+  json["architecture"] = result.architecture;
+  json["device"] = device_name(result.device);
+  json["precision"] = precision_name(result.precision);
+  json["batch"] = result.batch;
+  json["size"] = size_text(result.size);
+  json["threads"] = result.threads;
+  add_times(json, result.network);
+  json["gflops"] = gflops(result);
+  json["end_to_end"] = nullptr;
+  if (result.end_to_end) {
+    Json& end_to_end = json["end_to_end"] = Json::object();
+    end_to_end["picture"] = size_text(result.picture);
+    end_to_end["batch"] = 1;
+    add_times(end_to_end, *result.end_to_end);
+  }
+  if (result.device == Device::kEmulated) json["note"] = kEmulatedNote;
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string bench_text(const BenchResult& result) {
+  std::string text =
+      str_cat(one_line(result.model), " (", one_line(result.architecture), "), ",
+              size_text(result.size), ", batch ", result.batch, ", ",
+              precision_name(result.precision), " on ", device_name(result.device), ", ",
+              result.threads, result.threads == 1 ? " thread\n" : " threads\n");
+  text += str_cat("  network     ", times_text(result.network), ", ", fixed(gflops(result), 1),
+                  " GFLOP/s\n");
+  text += "  end to end  ";
+  text += result.end_to_end ? str_cat(times_text(*result.end_to_end), ", a picture of ",
+                                      size_text(result.picture), "\n")
+                            : std::string("not measured: pictures go one by one, see --batch 1\n");
+  if (result.device == Device::kEmulated) text += str_cat("  ", kEmulatedNote, "\n");
+  return text;
+}
+
+}  // namespace yolocu
