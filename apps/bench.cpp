@@ -9,6 +9,8 @@
 #include "engine/launches_json.h"
 #include "engine/processors.h"
 #include "weights/format/file_io.h"
+#include "weights/format/packed_file.h"
+#include "weights/import/convert.h"
 
 namespace yolocu {
 namespace {
@@ -60,7 +62,20 @@ struct Subject {
   std::function<Result<Detector>(const DetectorOptions&)> open_detector;
 };
 
+// A model with made-up weights, as `convert --arch NAME --synthetic 1` writes it.
+Result<Subject> synthetic_subject(const std::string& architecture) {
+  YOLOCU_ASSIGN_OR_RETURN(ConvertedModel made,
+                          make_synthetic_model(1, {.architecture = architecture}));
+  YOLOCU_ASSIGN_OR_RETURN(std::vector<std::byte> packed, serialize_packed(made.model));
+  const auto bytes = std::make_shared<const std::vector<std::byte>>(std::move(packed));
+  YOLOCU_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, open_packed_bytes(*bytes));
+  return Subject{
+      architecture + " with synthetic weights", std::move(model),
+      [bytes](const DetectorOptions& options) { return Detector::from_bytes(*bytes, options); }};
+}
+
 Result<Subject> find_subject(const BenchArguments& arguments) {
+  if (!arguments.architecture.empty()) return synthetic_subject(arguments.architecture);
   YOLOCU_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, open_model(arguments.model));
   return Subject{model_label(arguments.model), std::move(model),
                  [path = arguments.model](const DetectorOptions& options) {

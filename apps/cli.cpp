@@ -153,8 +153,13 @@ void add_run(CLI::App& program, RunArguments& a) {
 
 void add_bench(CLI::App& program, BenchArguments& a) {
   CLI::App& app = *program.add_subcommand("bench", "Measure how long a model takes");
-  not_empty(app.add_option("MODEL", a.model, "Packed model file [the embedded one]"))
-      ->type_name("");
+  CLI::Option* const model =
+      not_empty(app.add_option("MODEL", a.model, "Packed model file [the embedded one]"))
+          ->type_name("");
+  not_empty(app.add_option("--arch", a.architecture,
+                           "Instead: an official model of this name with made-up weights"))
+      ->excludes(model)
+      ->type_name("NAME");
   add_device_options(app, a.device, a.precision, a.threads);
   add_parsed(app, "--batch", a.batch, parse_count, "N", "Pictures at a time [1]");
   add_parsed(app, "--size", a.size, parse_input_size, "N|WxH", "Network input [the model's]");

@@ -74,7 +74,8 @@ int export_onnx_command(const ExportOnnxArguments& arguments);
 
 // How long a network takes, and pictures from pixels to boxes.
 struct BenchArguments {
-  std::string model;  // empty: the embedded one
+  std::string model;         // empty: the embedded one
+  std::string architecture;  // or a model of this name with made-up weights
   Device device = Device::kAuto;
   Precision precision = Precision::kAuto;
   int64_t batch = 1;
