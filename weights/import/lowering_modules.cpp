@@ -76,9 +76,7 @@ Result<Values> lower_rep_conv(Lowering& lowering, const Module& block, const Sou
   YOLOCU_ASSIGN_OR_RETURN(const FoldedConv small, read_conv_block(lowering, *pointwise));
   Result<FoldedConv> fused = add_pointwise(std::move(conv), small);
   if (fused.ok() && block.child("bn") != nullptr) {
-    YOLOCU_ASSIGN_OR_RETURN(
-        const FoldedConv identity,
-        identity_as_conv(*block.child("bn"), fused->out_channels, fused->groups, fused->stride));
+    YOLOCU_ASSIGN_OR_RETURN(const FoldedConv identity, identity_beside(*fused, *block.child("bn")));
     ++lowering.counts.folded_batch_norms;
     fused = add_pointwise(std::move(*fused), identity);
   }

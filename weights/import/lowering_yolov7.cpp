@@ -21,8 +21,7 @@ Result<FoldedConv> fuse_rep_branches(Lowering& lowering, const Module& block) {
   const Module* identity = block.child("rbr_identity");
   if (identity == nullptr) return fused;
   ++lowering.counts.folded_batch_norms;
-  YOLOCU_ASSIGN_OR_RETURN(const FoldedConv same, identity_as_conv(*identity, fused.out_channels,
-                                                                  fused.groups, fused.stride));
+  YOLOCU_ASSIGN_OR_RETURN(const FoldedConv same, identity_beside(fused, *identity));
   return add_pointwise(std::move(fused), same);
 }
 

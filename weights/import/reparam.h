@@ -30,10 +30,9 @@ Result<FoldedConv> fold_batch_norm(FoldedConv conv, const Module& batch_norm);
 // Both must agree in channels, groups and stride.
 Result<FoldedConv> add_pointwise(FoldedConv dense, const FoldedConv& pointwise);
 
-// The 1x1 convolution that does what batch_norm does to `channels` channels: RepConv's identity
-// branch.
-Result<FoldedConv> identity_as_conv(const Module& batch_norm, int64_t channels, int64_t groups,
-                                    int64_t stride);
+// The 1x1 convolution that does what batch_norm does to the input of `dense`: RepConv's identity
+// branch beside it. kUnsupported unless `dense` has as many input as output channels.
+Result<FoldedConv> identity_beside(const FoldedConv& dense, const Module& batch_norm);
 
 // YOLOv7's implicit knowledge around a 1x1 convolution without padding:
 // multiply * conv(x + add) as one convolution, weight *= multiply, bias = (bias + weight add) *
