@@ -96,6 +96,7 @@ Result<ConvertedModel> lower_checkpoint(Checkpoint checkpoint, const ConvertOpti
   lowering.builder = GraphBuilder(options.weight_dtype);
   lowering.builder.limit_weights(max_weights);
   lowering.branch = options.branch;
+  lowering.folding = options.folding;
   YOLOCU_RETURN_IF_ERROR(lower_model(lowering, checkpoint.model));
   ConvertedModel converted;
   converted.report.dialect = describe_origin(checkpoint);

@@ -103,6 +103,15 @@ Status check_implicit(const ImportedTensor* tensor, int64_t channels, std::strin
 
 }  // namespace
 
+FoldedConv depthwise(std::vector<float> factor, std::vector<float> addend) {
+  const auto channels = static_cast<int64_t>(factor.size());
+  return {.out_channels = channels,
+          .group_in_channels = 1,
+          .groups = channels,
+          .weight = std::move(factor),
+          .bias = std::move(addend)};
+}
+
 Result<FoldedConv> read_conv2d(const Module& conv2d) {
   Result<FoldedConv> conv = parse_conv2d(conv2d);
   if (!conv.ok()) return in_module(conv.status(), conv2d);

@@ -17,6 +17,9 @@ struct FoldedConv {
   std::vector<float> bias;    // [K]
 };
 
+// The 1x1 convolution y = factor * x + addend of each channel by itself.
+FoldedConv depthwise(std::vector<float> factor, std::vector<float> addend);
+
 // A torch.nn Conv2d; its bias or zeros. kUnsupported for dilation, transposition, padding modes and
 // windows that are not square.
 Result<FoldedConv> read_conv2d(const Module& conv2d);
