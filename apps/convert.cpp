@@ -38,6 +38,15 @@ std::string report_text(const ConvertedModel& converted, const std::string& path
                  report.dropped_nodes, " nodes dropped\n");
 }
 
+// What `info` tells of the conversion: the keys of FORMAT.md.
+PackedNotes notes_of(const ConvertReport& report, HeadBranch branch) {
+  return {{"conversion.dialect", report.dialect},
+          {"conversion.head", report.head},
+          {"conversion.branch", branch == HeadBranch::kMain ? "main" : "auxiliary"},
+          {"conversion.folded", folding_text(report)},
+          {"conversion.dropped_nodes", std::to_string(report.dropped_nodes)}};
+}
+
 ConvertOptions options_of(const ConvertArguments& arguments) {
   ConvertOptions options;
   options.weight_dtype = arguments.dtype;
@@ -64,7 +73,8 @@ Status convert(const ConvertArguments& arguments) {
     verified = one_line(arguments.output) + ": " + verified + "\n";
   }
   YOLOCU_ASSIGN_OR_RETURN(const ConvertedModel converted, make_model(arguments));
-  YOLOCU_RETURN_IF_ERROR(write_packed_file(converted.model, arguments.output));
+  YOLOCU_RETURN_IF_ERROR(write_packed_file(converted.model, arguments.output,
+                                           notes_of(converted.report, arguments.branch)));
   return print(report_text(converted, arguments.output) + verified);
 }
 
