@@ -108,16 +108,23 @@ void add_convert(CLI::App& program, ConvertArguments& a) {
       not_empty(app.add_option("--arch", a.architecture,
                                "Architecture of a file that holds tensors only [guessed]"))
           ->type_name("NAME");
-  add_parsed(app, "--synthetic", a.seed, parse_seed, "SEED",
-             "Random weights for --arch instead of a checkpoint, to measure with")
-      ->needs(architecture)
-      ->excludes(checkpoint);
+  CLI::Option* synthetic =
+      add_parsed(app, "--synthetic", a.seed, parse_seed, "SEED",
+                 "Random weights for --arch instead of a checkpoint, to measure with")
+          ->needs(architecture)
+          ->excludes(checkpoint);
+  app.add_flag_callback(
+         "--verify", [&a] { a.verification = Verification::kOn; },
+         "Compare with the network before folding, on random input, on the reference device")
+      ->excludes(synthetic);
   app.callback([&a] {
     if (a.checkpoint.empty() && !a.seed) throw CLI::RequiredError("CHECKPOINT");
   });
   app.footer(
       "Examples: yolocu convert yolov9-c.pt -o yolov9-c.yolocu\n"
       "          yolocu convert --arch yolov9-c --synthetic 1 -o random.yolocu\n"
+      "--verify fails beyond 0.05 pixels (or 0.1 % of a larger box) and scores of 0.001; it takes\n"
+      "seconds for small models and minutes for the largest.\n"
       "Architectures: " +
       architecture_names());
 }

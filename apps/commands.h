@@ -24,6 +24,9 @@ struct DetectArguments {
 };
 int detect_command(const DetectArguments& arguments);
 
+// Whether `convert` compares the folded network with the one that the file describes (verify.h).
+enum class Verification : uint8_t { kOff, kOn };
+
 // A checkpoint, or an architecture with made-up weights, into a packed file.
 struct ConvertArguments {
   std::string checkpoint;
@@ -33,6 +36,7 @@ struct ConvertArguments {
   HeadBranch branch = HeadBranch::kMain;
   std::string architecture;  // of a state dictionary, or of what `seed` fills; empty: guessed
   std::optional<int64_t> seed = {};  // of made-up weights; then there is no checkpoint
+  Verification verification = Verification::kOff;
 };
 int convert_command(const ConvertArguments& arguments);
 

@@ -5,6 +5,7 @@
 #include "apps/commands.h"
 #include "apps/console.h"
 #include "apps/model_source.h"
+#include "apps/verify.h"
 #include "engine/base/str_cat.h"
 #include "weights/format/packed_file.h"
 
@@ -37,12 +38,26 @@ std::string report_text(const ConvertedModel& converted, const std::string& path
                  report.dropped_nodes, " nodes dropped\n");
 }
 
-Result<ConvertedModel> make_model(const ConvertArguments& arguments) {
+// What `info` tells of the conversion: the keys of FORMAT.md.
+PackedNotes notes_of(const ConvertReport& report, HeadBranch branch) {
+  return {{"conversion.dialect", report.dialect},
+          {"conversion.head", report.head},
+          {"conversion.branch", branch == HeadBranch::kMain ? "main" : "auxiliary"},
+          {"conversion.folded", folding_text(report)},
+          {"conversion.dropped_nodes", std::to_string(report.dropped_nodes)}};
+}
+
+ConvertOptions options_of(const ConvertArguments& arguments) {
   ConvertOptions options;
   options.weight_dtype = arguments.dtype;
   options.input_size = arguments.size;
   options.branch = arguments.branch;
   options.architecture = arguments.architecture;
+  return options;
+}
+
+Result<ConvertedModel> make_model(const ConvertArguments& arguments) {
+  const ConvertOptions options = options_of(arguments);
   if (arguments.seed) return make_synthetic_model(static_cast<uint64_t>(*arguments.seed), options);
   return convert_checkpoint(arguments.checkpoint, options);
 }
@@ -52,9 +67,15 @@ Status convert(const ConvertArguments& arguments) {
   if (std::filesystem::equivalent(arguments.checkpoint, arguments.output, error)) {
     return invalid_argument(arguments.output + ": the output would replace the checkpoint");
   }
+  std::string verified;
+  if (arguments.verification == Verification::kOn) {
+    YOLOCU_ASSIGN_OR_RETURN(verified, verify_folding(arguments.checkpoint, options_of(arguments)));
+    verified = one_line(arguments.output) + ": " + verified + "\n";
+  }
   YOLOCU_ASSIGN_OR_RETURN(const ConvertedModel converted, make_model(arguments));
-  YOLOCU_RETURN_IF_ERROR(write_packed_file(converted.model, arguments.output));
-  return print(report_text(converted, arguments.output));
+  YOLOCU_RETURN_IF_ERROR(write_packed_file(converted.model, arguments.output,
+                                           notes_of(converted.report, arguments.branch)));
+  return print(report_text(converted, arguments.output) + verified);
 }
 
 }  // namespace

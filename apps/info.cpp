@@ -8,7 +8,10 @@
 #include "apps/plan_table.h"
 #include "apps/text_table.h"
 #include "engine/base/checked.h"
+#include "engine/base/foreign_text.h"
 #include "engine/base/str_cat.h"
+#include "weights/format/file_io.h"
+#include "weights/format/packed_file.h"
 
 namespace yolocu {
 namespace {
@@ -43,6 +46,13 @@ std::string class_list(std::span<const std::string> names) {
   return text + (names.size() > kShown ? ", ..." : "");
 }
 
+// The notes of the file, of which a file of an older writer has none.
+PackedNotes notes_of(const std::string& path) {
+  if (path.empty()) return read_packed_notes(embedded_model());
+  const auto file = map_file(path);
+  return file.ok() ? read_packed_notes(file->bytes()) : PackedNotes{};
+}
+
 std::string card(const Description& d, const std::string& path) {
   const ModelSpec& spec = d.model.spec;
   const ModelSummary summary = summarize(d.model);
@@ -64,6 +74,16 @@ std::string card(const Description& d, const std::string& path) {
   line("letterbox", str_cat("centred, padded with ", spec.letterbox.pad_value));
   line("source", spec.source_name.empty() ? "unknown" : spec.source_name);
   if (!spec.source_sha256.empty()) line("", "sha256 " + spec.source_sha256);
+  const PackedNotes notes = notes_of(path);
+  const auto note = [&](std::string_view key, std::string_view shown, const std::string& unit) {
+    const auto found = notes.find("conversion." + std::string(key));
+    if (found != notes.end()) line(shown, printable(found->second) + unit);
+  };
+  note("dialect", "dialect", "");
+  note("folded", "folded", "");
+  note("head", "head", "");
+  note("branch", "branch", "");
+  note("dropped_nodes", "dropped", " nodes that the predictions do not need");
   line("file", file_size_text(path) + ", checksum ok");  // opening has verified it
   return text;
 }

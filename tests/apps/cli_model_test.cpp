@@ -165,7 +165,13 @@ TEST_F(CliTest, ConvertsTheBranchThatIsAskedFor) {
   };
   const ProgramResult main = converted("main");
   EXPECT_TRUE(contains(main.out, "head DualDDetect (cv4, cv5)")) << main.out << main.err;
-  EXPECT_FALSE(contains(run_yolocu({"info", file("t.yolocu")}).out, "auxiliary"));
+  const std::string info = run_yolocu({"info", file("t.yolocu")}).out;
+  EXPECT_FALSE(contains(info, "auxiliary"));
+  for (const char* part : {"dialect       yolov9\n", "batch norms folded", "RepConvs fused",
+                           "DualDDetect (cv4, cv5)", "nodes that the predictions do not need"}) {
+    EXPECT_TRUE(contains(info, part)) << part << "\n" << info;
+  }
+  EXPECT_FALSE(contains(run_yolocu({"info"}).out, "dialect")) << "an older file has no such notes";
   const ProgramResult aux = converted("aux");
   EXPECT_TRUE(contains(aux.out, "head DualDDetect (cv2, cv3)")) << aux.out << aux.err;
   EXPECT_TRUE(contains(run_yolocu({"info", file("t.yolocu")}).out, "auxiliary head"));

@@ -282,5 +282,20 @@ TEST(PackedFile, ErrorsBeginWithThePath) {
       << other.status().message();
 }
 
+TEST(PackedFile, NotesAreOptionalAndNothingElseChanges) {
+  const PackedNotes notes = {{"conversion.head", "Detect \"x\"\n"}, {"other", ""}};
+  const Model model = testing::small_model();
+  const auto plain = serialize_packed(model), noted = serialize_packed(model, notes);
+  ASSERT_OK(plain);
+  ASSERT_OK(noted);
+  EXPECT_EQ(read_packed_notes(*noted), notes);
+  EXPECT_TRUE(read_packed_notes(*plain).empty());
+  const auto opened = open_packed_bytes(*noted);
+  ASSERT_OK(opened);
+  EXPECT_EQ(serialize_packed(**opened).value(), *plain);
+  EXPECT_EQ(serialize_packed(model, {{"yolocu.extra", ""}}).status().code(),
+            StatusCode::kInvalidArgument);
+}
+
 }  // namespace
 }  // namespace yolocu

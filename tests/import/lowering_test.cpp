@@ -38,7 +38,7 @@ TEST(Reparam, ParallelBranchesBecomeOneConvolution) {
     const Module bn = make_batch_norm("b", 4, 1e-3, 3);
     ASSERT_OK(dense);
     ASSERT_OK(point);
-    const auto identity = identity_as_conv(bn, 4, groups, 1);
+    const auto identity = identity_beside(*dense, bn);
     ASSERT_OK(identity);
     const auto both = add_pointwise(*dense, *point);
     ASSERT_OK(both);
@@ -315,10 +315,13 @@ TEST(Reparam, ImpossibleConvolutionsAreRefused) {
   for (const int64_t groups : {0, -1, 3, 100}) {
     EXPECT_TRUE(refused([&](Module& m) { m.attributes["groups"] = groups; })) << groups;
   }
-  const Module bn = make_batch_norm("b", 8, 1e-3, 1);
-  for (const int64_t groups : {0, -1, 3, 100}) {
-    EXPECT_FALSE(identity_as_conv(bn, 8, groups, 1).ok()) << groups;
-  }
+}
+
+TEST(Reparam, IdentityBesideAConvolutionThatChangesTheChannelsIsRefused) {
+  const auto dense = read_conv2d(make_conv2d("c", {8, 4, 3}, 1));
+  ASSERT_OK(dense);
+  EXPECT_EQ(identity_beside(*dense, make_batch_norm("b", 8, 1e-3, 1)).status().code(),
+            StatusCode::kUnsupported);
 }
 
 TEST(Lowering, EmptyAttributesOfPoolsAreRefused) {

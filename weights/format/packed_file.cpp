@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::string_view kVersionKey = "yolocu.format_version";
 constexpr std::string_view kChecksumKey = "yolocu.checksum";
+constexpr std::string_view kReserved = "yolocu.";
 constexpr std::string_view kModelKey = "yolocu.model";
 // The checksum as it stands in the header, and the digits that are zeros while it is computed.
 constexpr std::string_view kChecksumPrefix = "\"yolocu.checksum\":\"crc32:";
@@ -122,7 +123,7 @@ Status explain(std::span<const std::byte> bytes, const Status& error) {
 // The three keys of version 1 and nothing else under "yolocu."; other prefixes are free.
 Status check_metadata_keys(const Metadata& metadata) {
   for (const auto& [key, value] : metadata) {
-    if (key.starts_with("yolocu.") && key != kVersionKey && key != kChecksumKey &&
+    if (key.starts_with(kReserved) && key != kVersionKey && key != kChecksumKey &&
         key != kModelKey) {
       return corrupt("unknown metadata " + quote_name(key));
     }
@@ -210,15 +211,19 @@ std::vector<SafetensorsEntry> entries_of(const Model& model) {
 }
 
 // The packed file of `model`, whose tensors the pieces point into.
-Result<SafetensorsPieces> lay_out_packed(const Model& model) {
+Result<SafetensorsPieces> lay_out_packed(const Model& model, const PackedNotes& notes) {
   YOLOCU_RETURN_IF_ERROR(validate_model(model));
   YOLOCU_ASSIGN_OR_RETURN(const auto shapes, infer_shapes(model.spec.graph));
   YOLOCU_ASSIGN_OR_RETURN(std::string document, model_document(model.spec, shapes));
-  const std::array<std::pair<std::string, std::string>, 3> metadata{{
+  std::vector<std::pair<std::string, std::string>> metadata = {
       {std::string(kVersionKey), std::to_string(kPackedFormatVersion)},
       {std::string(kChecksumKey), "crc32:" + std::string(kZeroDigits)},
       {std::string(kModelKey), std::move(document)},
-  }};
+  };
+  for (const auto& [key, text] : notes) {
+    if (key.starts_with(kReserved)) return invalid_argument("a note called " + quote_name(key));
+    metadata.emplace_back(key, text);
+  }
   YOLOCU_ASSIGN_OR_RETURN(SafetensorsPieces pieces,
                           lay_out_safetensors(metadata, entries_of(model)));
   YOLOCU_ASSIGN_OR_RETURN(const StoredChecksum stored, find_checksum(pieces.header));
@@ -256,13 +261,20 @@ Result<std::shared_ptr<const Model>> open_packed_bytes(std::span<const std::byte
   return guarded([&] { return read_aligned(bytes, nullptr); });
 }
 
-Result<std::vector<std::byte>> serialize_packed(const Model& model) {
-  YOLOCU_ASSIGN_OR_RETURN(const SafetensorsPieces pieces, lay_out_packed(model));
+PackedNotes read_packed_notes(std::span<const std::byte> bytes) {
+  auto notes = parse_safetensors_metadata(bytes);
+  if (!notes.ok()) return {};
+  std::erase_if(*notes, [](const auto& note) { return note.first.starts_with(kReserved); });
+  return std::move(*notes);
+}
+
+Result<std::vector<std::byte>> serialize_packed(const Model& model, const PackedNotes& notes) {
+  YOLOCU_ASSIGN_OR_RETURN(const SafetensorsPieces pieces, lay_out_packed(model, notes));
   return join_pieces(pieces);
 }
 
-Status write_packed_file(const Model& model, const std::string& path) {
-  const auto pieces = lay_out_packed(model);
+Status write_packed_file(const Model& model, const std::string& path, const PackedNotes& notes) {
+  const auto pieces = lay_out_packed(model, notes);
   if (!pieces.ok()) return pieces.status().with_context(path);
   std::vector<std::span<const std::byte>> all = {pieces->header};
   all.insert(all.end(), pieces->data.begin(), pieces->data.end());

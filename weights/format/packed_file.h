@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,10 +28,20 @@ Result<std::shared_ptr<const Model>> open_packed_file(const std::string& path);
 // The same for bytes in memory that outlive the model (the model compiled into a program).
 Result<std::shared_ptr<const Model>> open_packed_bytes(std::span<const std::byte> bytes);
 
+// What a file says of its model for people, beside what programs must know: keys of the metadata
+// that no reader needs. Ours are listed in FORMAT.md. Texts in UTF-8.
+using PackedNotes = std::map<std::string, std::string, std::less<>>;
+
+// The notes of a file that has been opened before: its bytes are trusted to be a packed file. Empty
+// where it has none, as files of older writers have.
+PackedNotes read_packed_notes(std::span<const std::byte> bytes);
+
 // The bytes of the packed file of `model`. Deterministic: equal models give equal bytes.
-Result<std::vector<std::byte>> serialize_packed(const Model& model);
+// kInvalidArgument: a note whose key begins with "yolocu.".
+Result<std::vector<std::byte>> serialize_packed(const Model& model, const PackedNotes& notes = {});
 
 // serialize_packed to a file, by the rules of write_file (file_io.h).
-Status write_packed_file(const Model& model, const std::string& path);
+Status write_packed_file(const Model& model, const std::string& path,
+                         const PackedNotes& notes = {});
 
 }  // namespace yolocu

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <filesystem>
+#include <limits>
 #include <span>
 #include <utility>
 
@@ -80,13 +81,22 @@ Result<Checkpoint> read_checkpoint(std::span<const std::byte> bytes,
   return checkpoint_from_state_dict(dict, architecture);
 }
 
-Result<ConvertedModel> lower_checkpoint(Checkpoint checkpoint, const ConvertOptions& options) {
+// A file's tensors may be named by several modules, each of which has weights of its own: as often
+// as they fill a byte each, and small files a little more.
+int64_t weight_limit(size_t file_bytes) {
+  return (int64_t{1} << 24) + static_cast<int64_t>(file_bytes);
+}
+
+Result<ConvertedModel> lower_checkpoint(Checkpoint checkpoint, const ConvertOptions& options,
+                                        int64_t max_weights) {
   if (options.weight_dtype != DType::kF16 && options.weight_dtype != DType::kF32) {
     return invalid_argument("weights are stored as fp16 or fp32");
   }
   Lowering lowering;
   lowering.builder = GraphBuilder(options.weight_dtype);
+  lowering.builder.limit_weights(max_weights);
   lowering.branch = options.branch;
+  lowering.folding = options.folding;
   YOLOCU_RETURN_IF_ERROR(lower_model(lowering, checkpoint.model));
   ConvertedModel converted;
   converted.report.dialect = describe_origin(checkpoint);
@@ -108,11 +118,13 @@ Result<ConvertedModel> convert_bytes(std::span<const std::byte> bytes,
                                      const ConvertOptions& options) {
   if (looks_like_packed_file(bytes)) return invalid_argument("this is a packed model already");
   YOLOCU_ASSIGN_OR_RETURN(Checkpoint checkpoint, read_checkpoint(bytes, options.architecture));
-  YOLOCU_ASSIGN_OR_RETURN(ConvertedModel converted,
-                          lower_checkpoint(std::move(checkpoint), options));
+  YOLOCU_ASSIGN_OR_RETURN(ConvertedModel converted, lower_checkpoint(std::move(checkpoint), options,
+                                                                     weight_limit(bytes.size())));
   YOLOCU_ASSIGN_OR_RETURN(converted.model.spec.source_sha256, sha256(bytes));
   return converted;
 }
+
+constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
 
 Result<ConvertedModel> synthesize(uint64_t seed, const ConvertOptions& options) {
   YOLOCU_ASSIGN_OR_RETURN(const Architecture* named, find_architecture(options.architecture));
@@ -120,7 +132,7 @@ Result<ConvertedModel> synthesize(uint64_t seed, const ConvertOptions& options) 
   YOLOCU_ASSIGN_OR_RETURN(Checkpoint checkpoint, build_checkpoint(*named, zeros));
   checkpoint.origin = ModuleOrigin::kSynthetic;
   YOLOCU_ASSIGN_OR_RETURN(ConvertedModel converted,
-                          lower_checkpoint(std::move(checkpoint), options));
+                          lower_checkpoint(std::move(checkpoint), options, kNoLimit));
   fill_with_synthetic_weights(converted.model, seed);
   converted.model.spec.source_name = str_cat("synthetic weights, seed ", seed);
   return converted;

@@ -7,6 +7,7 @@
 
 #include "engine/base/dtype.h"
 #include "weights/format/model.h"
+#include "weights/import/folding.h"
 #include "weights/import/head_branch.h"
 #include "yolocu/status.h"
 
@@ -16,6 +17,7 @@ struct ConvertOptions {
   DType weight_dtype = DType::kF16;  // kF16 or kF32; biases are always fp32
   int64_t input_size = 640;
   HeadBranch branch = HeadBranch::kMain;
+  Folding folding = Folding::kFold;  // kKeep: to compare with
   // For a file without modules: the name of its architecture (arch/architecture.h); empty: guessed.
   std::string architecture = {};
 };

@@ -15,9 +15,6 @@ namespace yolocu {
 namespace {
 
 constexpr size_t kAlignment = 64;
-// Three times the largest official model. A checkpoint of 10 MB can name one tensor in 20,000
-// modules, each of which becomes weights of its own.
-constexpr int64_t kMaxWeightElements = int64_t{1} << 29;
 
 // out [K,R,S,C] = convert(weight [K,C,R,S])
 template <typename Stored, typename Convert>
@@ -84,6 +81,10 @@ GraphBuilder::GraphBuilder(DType weight_dtype) : weight_dtype_(weight_dtype) {
   shapes_.push_back({.kind = ValueShape::Kind::kFeatureMap, .channels = 3, .extent = {}});
 }
 
+void GraphBuilder::limit_weights(int64_t elements) {
+  max_weight_elements_ = std::min(max_weight_elements_, elements);
+}
+
 Result<int> GraphBuilder::add(std::string name, std::vector<int> inputs, Op op) {
   if (static_cast<int64_t>(graph_.nodes.size()) >= kMaxNodes) {
     return resource_exhausted(str_cat(name, ": more than ", kMaxNodes, " nodes"));
@@ -105,8 +106,8 @@ Result<int> GraphBuilder::add_conv(const std::string& name, int input, const Fol
                            conv.groups, " groups"));
   }
   weight_elements_ += static_cast<int64_t>(conv.weight.size());
-  if (weight_elements_ > kMaxWeightElements) {
-    return resource_exhausted(str_cat(name, ": more than ", kMaxWeightElements, " weights"));
+  if (weight_elements_ > max_weight_elements_) {
+    return resource_exhausted(str_cat(name, ": more than ", max_weight_elements_, " weights"));
   }
   ConvOp op{.out_channels = conv.out_channels,
             .kernel = conv.kernel,

@@ -21,6 +21,11 @@ class GraphBuilder {
   // Node 0 is the picture. `weight_dtype`, kF16 or kF32, is that of the weights; biases are fp32.
   explicit GraphBuilder(DType weight_dtype = DType::kF32);
 
+  // At most this many weights, kResourceExhausted beyond: a checkpoint of 10 MB can name one tensor
+  // in 20,000 modules, each of which becomes weights of its own. By default 2^29, three times the
+  // largest official model.
+  void limit_weights(int64_t elements);
+
   int input() const { return 0; }
   const ValueShape& shape(int value) const { return shapes_[static_cast<size_t>(value)]; }
 
@@ -56,7 +61,7 @@ class GraphBuilder {
   Graph graph_;
   std::vector<ValueShape> shapes_;
   std::map<std::string, StoredTensor> tensors_;
-  int64_t weight_elements_ = 0;
+  int64_t weight_elements_ = 0, max_weight_elements_ = int64_t{1} << 29;
 };
 
 }  // namespace yolocu

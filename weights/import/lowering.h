@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "weights/import/folding.h"
 #include "weights/import/graph_builder.h"
 #include "weights/import/head_branch.h"
 #include "weights/import/module_tree.h"
@@ -31,7 +32,8 @@ struct Lowering {
   GraphBuilder builder;
   LoweringCounts counts;
   HeadBranch branch = HeadBranch::kMain;  // which predictions of the head
-  std::string head;                       // where they came from: "DualDDetect (cv4, cv5)"
+  Folding folding = Folding::kFold;
+  std::string head;  // where they came from: "DualDDetect (cv4, cv5)"
 
   // Lowers any known module; kUnsupported names an unknown one and its layer.
   Result<Values> lower(const Module& module, const Sources& inputs);
@@ -70,9 +72,22 @@ Status check_strides(const Module& head, const std::vector<float>& strides);
 // The rule of that name among `rules`, or nullptr.
 LoweringRule find_rule(std::span<const NamedRule> rules, std::string_view type_name);
 
-// The children `conv` (torch.nn Conv2d) and, unless already folded, `bn` as one convolution.
-Result<FoldedConv> read_conv_and_norm(Lowering& lowering, const Module& block,
-                                      std::string_view conv, std::string_view bn);
+// bn(conv(x)) of two children of `parent`: `conv`, a torch.nn Conv2d or, if empty, nothing; `bn`, a
+// BatchNorm2d or, if it is not there, nothing.
+struct ConvBranch {
+  const Module* parent = nullptr;
+  std::string_view conv, bn;
+};
+// y = act(sum of the branches), act the child "act" of `block` (lowering_conv.cpp). The first
+// branch has a convolution; the others are 1x1, or norms alone.
+Result<Values> lower_branches(Lowering& lowering, const Module& block,
+                              std::span<const ConvBranch> branches, const Sources& inputs);
+// y = multiply * conv2d(x + add), a channel each (fold_implicit of reparam.h).
+Result<int> lower_implicit(Lowering& lowering, const Module& conv2d, int x,
+                           const ImportedTensor& add, const ImportedTensor& multiply);
+// y = factor * x + addend of each channel by itself.
+Result<int> lower_affine(Lowering& lowering, const std::string& name, int x,
+                         std::vector<float> factor, std::vector<float> addend);
 // Appends `conv` with the activation of the child "act", named after the block.
 Result<Values> add_conv(Lowering& lowering, const Module& block, const FoldedConv& conv,
                         const Sources& inputs);

@@ -86,12 +86,10 @@ Result<std::vector<std::vector<float>>> read_anchors(const Module& head,
 
 Result<int> lower_level(Lowering& lowering, const AnchorBranch& branch, size_t level, int x) {
   const Module& conv2d = *branch.convs[level];
-  YOLOCU_ASSIGN_OR_RETURN(FoldedConv conv, read_conv2d(conv2d));
   if (!branch.add.empty()) {
-    YOLOCU_ASSIGN_OR_RETURN(
-        conv, fold_implicit(std::move(conv), branch.add[level], branch.multiply[level]));
-    ++lowering.counts.folded_implicit;
+    return lower_implicit(lowering, conv2d, x, *branch.add[level], *branch.multiply[level]);
   }
+  YOLOCU_ASSIGN_OR_RETURN(const FoldedConv conv, read_conv2d(conv2d));
   return lowering.builder.add_conv(conv2d.path, x, conv, Activation::kNone, 0.0f);
 }
 

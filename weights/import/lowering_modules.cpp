@@ -10,55 +10,9 @@
 namespace yolocu {
 namespace {
 
-struct ActivationChoice {
-  Activation kind = Activation::kNone;
-  float negative_slope = 0.0f;
-};
-
-// The child "act" of a convolution block; absent or Identity: none.
-Result<ActivationChoice> read_activation(const Module& block) {
-  const Module* act = block.child("act");
-  if (act == nullptr || act->type_name() == "Identity") return ActivationChoice{};
-  if (act->type_name() == "SiLU") return ActivationChoice{Activation::kSilu};
-  if (act->type_name() == "ReLU") return ActivationChoice{Activation::kRelu};
-  if (act->type_name() == "LeakyReLU") {
-    const double slope = act->number("negative_slope").value_or(0.01);
-    return ActivationChoice{Activation::kLeakyRelu, static_cast<float>(slope)};
-  }
-  return unsupported(str_cat("layer ", act->path, ": unknown activation '", act->type, "'"));
-}
-
-}  // namespace
-
-Result<FoldedConv> read_conv_and_norm(Lowering& lowering, const Module& block,
-                                      std::string_view conv, std::string_view bn) {
-  YOLOCU_ASSIGN_OR_RETURN(const Module* conv2d, require_child(block, conv));
-  YOLOCU_ASSIGN_OR_RETURN(FoldedConv folded, read_conv2d(*conv2d));
-  const Module* batch_norm = block.child(bn);
-  if (batch_norm == nullptr) return folded;
-  ++lowering.counts.folded_batch_norms;
-  return fold_batch_norm(std::move(folded), *batch_norm);
-}
-
-Result<Values> add_conv(Lowering& lowering, const Module& block, const FoldedConv& conv,
-                        const Sources& inputs) {
-  YOLOCU_ASSIGN_OR_RETURN(const int input, only(inputs));
-  YOLOCU_ASSIGN_OR_RETURN(const ActivationChoice act, read_activation(block));
-  YOLOCU_ASSIGN_OR_RETURN(const int value, lowering.builder.add_conv(block.path, input, conv,
-                                                                     act.kind, act.negative_slope));
-  return Values{value};
-}
-
-namespace {
-
-Result<FoldedConv> read_conv_block(Lowering& lowering, const Module& block) {
-  return read_conv_and_norm(lowering, block, "conv", "bn");
-}
-
 // y = act(bn(conv(x)))
 Result<Values> lower_conv(Lowering& lowering, const Module& block, const Sources& inputs) {
-  YOLOCU_ASSIGN_OR_RETURN(const FoldedConv conv, read_conv_block(lowering, block));
-  return add_conv(lowering, block, conv, inputs);
+  return lower_branches(lowering, block, std::array{ConvBranch{&block, "conv", "bn"}}, inputs);
 }
 
 // A bare torch.nn Conv2d.
@@ -72,19 +26,9 @@ Result<Values> lower_rep_conv(Lowering& lowering, const Module& block, const Sou
   if (block.child("conv") != nullptr) return lower_conv(lowering, block, inputs);
   YOLOCU_ASSIGN_OR_RETURN(const Module* dense, require_child(block, "conv1"));
   YOLOCU_ASSIGN_OR_RETURN(const Module* pointwise, require_child(block, "conv2"));
-  YOLOCU_ASSIGN_OR_RETURN(FoldedConv conv, read_conv_block(lowering, *dense));
-  YOLOCU_ASSIGN_OR_RETURN(const FoldedConv small, read_conv_block(lowering, *pointwise));
-  Result<FoldedConv> fused = add_pointwise(std::move(conv), small);
-  if (fused.ok() && block.child("bn") != nullptr) {
-    YOLOCU_ASSIGN_OR_RETURN(
-        const FoldedConv identity,
-        identity_as_conv(*block.child("bn"), fused->out_channels, fused->groups, fused->stride));
-    ++lowering.counts.folded_batch_norms;
-    fused = add_pointwise(std::move(*fused), identity);
-  }
-  if (!fused.ok()) return fused.status().with_context(block.path);
-  ++lowering.counts.fused_rep_convs;
-  return add_conv(lowering, block, *fused, inputs);
+  std::vector<ConvBranch> branches = {{dense, "conv", "bn"}, {pointwise, "conv", "bn"}};
+  if (block.child("bn") != nullptr) branches.push_back({&block, "", "bn"});
+  return lower_branches(lowering, block, branches, inputs);
 }
 
 // y = x + cv2(cv1(x)) if `add`, else cv2(cv1(x))

@@ -9,38 +9,20 @@
 namespace yolocu {
 namespace {
 
-// The branches of a RepConv that is not fused: 3x3, 1x1 and, where shapes allow, an identity. Each
-// convolution stands in a Sequential with its norm.
-Result<FoldedConv> fuse_rep_branches(Lowering& lowering, const Module& block) {
-  YOLOCU_ASSIGN_OR_RETURN(const Module* dense, require_child(block, "rbr_dense"));
-  YOLOCU_ASSIGN_OR_RETURN(const Module* pointwise, require_child(block, "rbr_1x1"));
-  YOLOCU_ASSIGN_OR_RETURN(FoldedConv conv, read_conv_and_norm(lowering, *dense, "0", "1"));
-  YOLOCU_ASSIGN_OR_RETURN(const FoldedConv small,
-                          read_conv_and_norm(lowering, *pointwise, "0", "1"));
-  YOLOCU_ASSIGN_OR_RETURN(FoldedConv fused, add_pointwise(std::move(conv), small));
-  const Module* identity = block.child("rbr_identity");
-  if (identity == nullptr) return fused;
-  ++lowering.counts.folded_batch_norms;
-  YOLOCU_ASSIGN_OR_RETURN(const FoldedConv same, identity_as_conv(*identity, fused.out_channels,
-                                                                  fused.groups, fused.stride));
-  return add_pointwise(std::move(fused), same);
-}
-
-// y = act(rbr_dense(x) + rbr_1x1(x) + rbr_identity(x)); "rbr_reparam" once fused. Other codes name
-// the branches differently: what has no "rbr_" is theirs.
+// y = act(rbr_dense(x) + rbr_1x1(x) + rbr_identity(x)): 3x3, 1x1 and, where shapes allow, an
+// identity; each convolution stands in a Sequential with its norm. "rbr_reparam" once fused. Other
+// codes name the branches differently: what has no "rbr_" is theirs.
 Result<Values> lower_rep_conv(Lowering& lowering, const Module& block, const Sources& inputs) {
   if (block.child("rbr_reparam") != nullptr) {
-    YOLOCU_ASSIGN_OR_RETURN(const FoldedConv conv,
-                            read_conv_and_norm(lowering, block, "rbr_reparam", ""));
-    return add_conv(lowering, block, conv, inputs);
+    return lower_branches(lowering, block, std::array{ConvBranch{&block, "rbr_reparam", ""}},
+                          inputs);
   }
-  if (block.child("rbr_dense") == nullptr) {
-    return find_block_rule("RepConvN")(lowering, block, inputs);
-  }
-  const Result<FoldedConv> fused = fuse_rep_branches(lowering, block);
-  if (!fused.ok()) return fused.status().with_context(block.path);
-  ++lowering.counts.fused_rep_convs;
-  return add_conv(lowering, block, *fused, inputs);
+  const Module* dense = block.child("rbr_dense");
+  if (dense == nullptr) return find_block_rule("RepConvN")(lowering, block, inputs);
+  YOLOCU_ASSIGN_OR_RETURN(const Module* pointwise, require_child(block, "rbr_1x1"));
+  std::vector<ConvBranch> branches = {{dense, "0", "1"}, {pointwise, "0", "1"}};
+  if (block.child("rbr_identity") != nullptr) branches.push_back({&block, "", "rbr_identity"});
+  return lower_branches(lowering, block, branches, inputs);
 }
 
 // [N,H,W,C] -> [N,H/2,W/2,4C]

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/base/foreign_text.h"
 #include "engine/base/str_cat.h"
 
 namespace yolocu {
@@ -83,7 +84,7 @@ Result<FoldedConv> parse_conv2d(const Module& module) {
   }
   if (dilation != 1) return unsupported(str_cat("dilation ", dilation));
   if (module.text("padding_mode").value_or("zeros") != "zeros") {
-    return unsupported(str_cat("padding_mode '", *module.text("padding_mode"), "'"));
+    return unsupported(str_cat("padding_mode '", printable(*module.text("padding_mode")), "'"));
   }
   conv.weight = weight->values();
   conv.bias.assign(static_cast<size_t>(conv.out_channels), 0.0f);
@@ -101,6 +102,15 @@ Status check_implicit(const ImportedTensor* tensor, int64_t channels, std::strin
 }
 
 }  // namespace
+
+FoldedConv depthwise(std::vector<float> factor, std::vector<float> addend) {
+  const auto channels = static_cast<int64_t>(factor.size());
+  return {.out_channels = channels,
+          .group_in_channels = 1,
+          .groups = channels,
+          .weight = std::move(factor),
+          .bias = std::move(addend)};
+}
 
 Result<FoldedConv> read_conv2d(const Module& conv2d) {
   Result<FoldedConv> conv = parse_conv2d(conv2d);
@@ -137,17 +147,18 @@ Result<FoldedConv> add_pointwise(FoldedConv dense, const FoldedConv& pointwise) 
   return dense;
 }
 
-Result<FoldedConv> identity_as_conv(const Module& batch_norm, int64_t channels, int64_t groups,
-                                    int64_t stride) {
-  if (groups < 1 || channels < groups || channels % groups != 0) {
-    return corrupt(str_cat("groups ", groups, " do not divide ", channels, " channels"));
+Result<FoldedConv> identity_beside(const FoldedConv& dense, const Module& batch_norm) {
+  const int64_t channels = dense.out_channels;
+  // Before anything is allocated: a wide convolution that reads few channels would make it huge.
+  if (dense.group_in_channels * dense.groups != channels) {
+    return unsupported("parallel branches of different shapes cannot be fused");
   }
   FoldedConv conv{.out_channels = channels,
-                  .group_in_channels = channels / groups,
+                  .group_in_channels = dense.group_in_channels,
                   .kernel = 1,
-                  .stride = stride,
+                  .stride = dense.stride,
                   .padding = 0,
-                  .groups = groups,
+                  .groups = dense.groups,
                   .weight = {},
                   .bias = {}};
   const auto group_in = static_cast<size_t>(conv.group_in_channels);

@@ -17,6 +17,9 @@ struct FoldedConv {
   std::vector<float> bias;    // [K]
 };
 
+// The 1x1 convolution y = factor * x + addend of each channel by itself.
+FoldedConv depthwise(std::vector<float> factor, std::vector<float> addend);
+
 // A torch.nn Conv2d; its bias or zeros. kUnsupported for dilation, transposition, padding modes and
 // windows that are not square.
 Result<FoldedConv> read_conv2d(const Module& conv2d);
@@ -30,10 +33,9 @@ Result<FoldedConv> fold_batch_norm(FoldedConv conv, const Module& batch_norm);
 // Both must agree in channels, groups and stride.
 Result<FoldedConv> add_pointwise(FoldedConv dense, const FoldedConv& pointwise);
 
-// The 1x1 convolution that does what batch_norm does to `channels` channels: RepConv's identity
-// branch.
-Result<FoldedConv> identity_as_conv(const Module& batch_norm, int64_t channels, int64_t groups,
-                                    int64_t stride);
+// The 1x1 convolution that does what batch_norm does to the input of `dense`: RepConv's identity
+// branch beside it. kUnsupported unless `dense` has as many input as output channels.
+Result<FoldedConv> identity_beside(const FoldedConv& dense, const Module& batch_norm);
 
 // YOLOv7's implicit knowledge around a 1x1 convolution without padding:
 // multiply * conv(x + add) as one convolution, weight *= multiply, bias = (bias + weight add) *

@@ -30,6 +30,8 @@ std::optional<int64_t> last_index(const StridedView& view) {
 }
 
 std::string describe(const StridedView& view) {
+  constexpr size_t kShown = 4;  // dimensions of any weight; 16 large numbers are no message
+  if (view.shape.size() > kShown) return str_cat(view.shape.size(), " sizes and strides");
   return str_cat("size ", shape_text(view.shape), ", strides ", shape_text(view.strides),
                  ", offset ", view.offset);
 }

@@ -36,6 +36,8 @@ namespace {
 constexpr size_t kMaxDepth = 64;
 constexpr size_t kMaxModules = 100'000;
 constexpr size_t kMaxNameLength = 128;
+// Of a node's name in the packed file, with some room for what lowering appends.
+constexpr size_t kMaxPathLength = 200;
 // Longer texts and lists are no attribute of a layer; they are left out.
 constexpr size_t kMaxAttributeLength = 4096;
 // State entries looked at plus bytes copied. Modules are copied wherever they are referenced, so a
@@ -133,6 +135,9 @@ class TreeBuilder {
     if (std::ranges::find(ancestors_, object) != ancestors_.end()) {
       return corrupt(shown(path) + " contains itself");
     }
+    if (path.size() > kMaxPathLength) {
+      return corrupt(str_cat(shown(path), ": a name longer than ", kMaxPathLength));
+    }
     if (ancestors_.size() >= kMaxDepth) {
       return corrupt(str_cat(shown(path), ": modules are nested deeper than ", kMaxDepth));
     }
@@ -214,7 +219,8 @@ class TreeBuilder {
   }
 
   static bool is_name(const PickleObject& key) {
-    return key.kind == Kind::kString && !key.text.empty() && key.text.size() <= kMaxNameLength;
+    return key.kind == Kind::kString && !key.text.empty() && key.text.size() <= kMaxNameLength &&
+           std::ranges::all_of(key.text, [](char c) { return c >= ' ' && c <= '~'; });
   }
 
   TorchFile& file_;

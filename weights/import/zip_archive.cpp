@@ -32,7 +32,8 @@ using FilePtr = std::unique_ptr<zip_file_t, FileCloser>;
 struct Member {
   zip_uint64_t index = 0;
   int64_t size_bytes = 0;
-  bool is_stored = false;  // not compressed
+  int64_t stored_bytes = 0;  // in the archive
+  bool is_stored = false;    // not compressed
   uint32_t crc = 0;
 };
 
@@ -136,8 +137,18 @@ Result<Member> check_member(const zip_stat_t& stat, const std::string& shown,
   }
   return Member{.index = stat.index,
                 .size_bytes = size,
+                .stored_bytes = static_cast<int64_t>(stat.comp_size),
                 .is_stored = stat.comp_method == ZIP_CM_STORE,
                 .crc = stat.crc};
+}
+
+// Names are keys and never paths; one that would be dangerous as a path has no place in a
+// checkpoint.
+bool is_plain_name(std::string_view name) {
+  const bool is_drive = name.size() > 1 && name[1] == ':';
+  return !name.empty() && name.front() != '/' && !is_drive && !name.starts_with("../") &&
+         name.find("/../") == std::string_view::npos && name.find('\\') == std::string_view::npos &&
+         std::ranges::none_of(name, [](char c) { return static_cast<unsigned char>(c) < ' '; });
 }
 
 }  // namespace
@@ -161,6 +172,7 @@ Status ZipArchive::State::add_member(zip_uint64_t index, size_t archive_bytes) {
     return corrupt(str_cat("zip archive: member ", index, " has no readable directory entry"));
   }
   const std::string shown = printable(name);
+  if (!is_plain_name(name)) return corrupt(str_cat("zip member '", shown, "' is no plain name"));
   YOLOCU_ASSIGN_OR_RETURN(const Member member, check_member(stat, shown, archive_bytes));
   if (!members.emplace(name, member).second) {
     return corrupt(str_cat("zip archive names the member '", shown, "' twice"));
@@ -186,9 +198,14 @@ Result<ZipArchive> ZipArchive::open(std::span<const std::byte> bytes) {
   for (int64_t i = 0; i < count; ++i) {
     YOLOCU_RETURN_IF_ERROR(state->add_member(static_cast<zip_uint64_t>(i), bytes.size()));
   }
-  int64_t total = 0;
+  int64_t total = 0, stored = 0;
   for (const auto& [name, member] : state->members) {
     total += member.size_bytes;  // cannot overflow: 1e6 members of at most 2^36 bytes
+    stored += member.stored_bytes;
+  }
+  if (stored > static_cast<int64_t>(bytes.size())) {
+    return corrupt(
+        str_cat("zip members overlap: ", stored, " bytes in an archive of ", bytes.size()));
   }
   if (total > kMaxTotalBytes) {
     return resource_exhausted(str_cat("zip members claim ", total,

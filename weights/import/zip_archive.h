@@ -23,9 +23,10 @@ struct MemberBytes {
 // Read-only view of an archive whose bytes outlive it. Member names are keys, never paths.
 class ZipArchive {
  public:
-  // kCorrupt if the bytes are not a zip archive or name a member twice; kUnsupported if a member is
-  // encrypted; kResourceExhausted over 1,000,000 members or if the members claim more than 64 GiB
-  // together.
+  // kCorrupt if the bytes are not a zip archive, name a member twice or as no file of ours can be
+  // (absolute, with "..", backslashes or control characters), or members overlap; kUnsupported if a
+  // member is encrypted; kResourceExhausted over 1,000,000 members or if the members claim more
+  // than 64 GiB together.
   static Result<ZipArchive> open(std::span<const std::byte> bytes);
 
   ZipArchive(ZipArchive&&) noexcept;
