@@ -11,14 +11,13 @@ namespace yolocu {
 
 // The largest differences between two predictions.
 struct FoldingError {
-  double box_px = 0;  // of a centre or size, pixels of the network input
-  double score = 0;   // of an objectness or class
-  double box_bound =
-      0;  // the largest box_px / allowed difference of that box; beyond 1 is too much
+  double box_px = 0;     // of a centre or size, pixels of the network input
+  double score = 0;      // of an objectness or class
+  double box_bound = 0;  // the largest box_px / allowed difference of that box; over 1: too much
 };
 
-// Boxes may differ by 0.05 pixels or 0.1 % of their size, whichever is more; scores by 0.001. Ten
-// times what rounding in fp32 does to networks of random weights, which amplify it most.
+// Boxes may differ by 0.05 pixels or 0.1 % of their size, whichever is more; scores by 0.001. The
+// worst of the reference data's random networks, which amplify rounding most, needs a third of it.
 constexpr double kFoldingBoxPixels = 0.05, kFoldingBoxFraction = 1e-3, kFoldingScore = 1e-3;
 
 // Runs both on the same random picture of twice the network's stride, on the reference device, in

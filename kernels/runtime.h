@@ -25,7 +25,7 @@ struct CUgraphExec_st;
 
 namespace yolocu {
 
-using Event = CUevent_st*;      // a point in a stream
+using Event = CUevent_st*;            // a point in a stream
 using LaunchGraph = CUgraphExec_st*;  // captured work, ready to be launched again and again
 
 // Handles that come back belong to the caller, who gives them back before the runtime ends, once

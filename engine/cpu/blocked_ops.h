@@ -7,8 +7,8 @@
 #include <span>
 #include <vector>
 
-#include "engine/plan/channel_layout.h"
 #include "engine/cpu/tensor.h"
+#include "engine/plan/channel_layout.h"
 
 namespace yolocu::cpu {
 

@@ -3,8 +3,8 @@
 
 #include <span>
 
-#include "engine/plan/channel_layout.h"
 #include "engine/cpu/onednn.h"
+#include "engine/plan/channel_layout.h"
 #include "weights/format/model.h"
 
 namespace yolocu::cpu {

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "engine/cpu/blocked_ops.h"
-#include "engine/plan/channel_layout.h"
 #include "engine/cpu/onednn.h"
 #include "engine/executor.h"
+#include "engine/plan/channel_layout.h"
 #include "engine/plan/memory_planner.h"
 #include "weights/format/graph.h"
 

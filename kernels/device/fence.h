@@ -8,7 +8,8 @@ inline namespace YOLOCU_TARGET {
 
 // fence.proxy.async (all state spaces); sm_90. This thread's earlier ordinary accesses to shared
 // memory, other blocks' included, and to global memory come before later ones of the asynchronous
-// proxy: wgmma operands and bulk copies. Each writer executes it, then a barrier, then one thread issues.
+// proxy: wgmma operands and bulk copies. Each writer executes it, then a barrier, then one thread
+// issues.
 YOLOCU_DEVICE void fence_async_proxy(YOLOCU_SITE_ONLY);
 
 // fence.acq_rel.gpu (__threadfence); sm_80. Before a relaxed atomic it makes that a release, after

@@ -10,7 +10,8 @@
 
 namespace yolocu::testing {
 
-// y after the kernel: cat(x[::2, ::2], x[1::2, ::2], x[::2, 1::2], x[1::2, 1::2]) over channels, then zeros.
+// y after the kernel: cat(x[::2, ::2], x[1::2, ::2], x[::2, 1::2], x[1::2, 1::2]) over channels,
+// then zeros.
 inline void reference_space_to_depth(TypedView& y, const TypedView& x,
                                      const SpaceToDepthProblem& problem) {
   struct Corner {
