@@ -118,6 +118,25 @@ TEST(ReferenceExecutor, ComputesTheTinyModelByHand) {
   EXPECT_TRUE(testing::all_close(y, expected, 1e-6, 0));
 }
 
+// Every device; the first one may be gone.
+TEST(CreateExecutor, SharesItsModelWithOtherShapes) {
+  for (const Device device : {Device::kReference, Device::kAuto}) {
+    auto first = create_executor(tiny_model(), device, {.height = 4, .width = 8});
+    ASSERT_OK(first);
+    auto second = (*first)->share({.batch = 3, .height = 2, .width = 6});
+    ASSERT_OK(second);
+    first->reset();
+    EXPECT_EQ((*second)->batch(), 3);
+    EXPECT_EQ((*second)->height(), 2);
+    EXPECT_EQ((*second)->width(), 6);
+    std::ranges::fill((*second)->input(), 1.0f);
+    EXPECT_OK((*second)->run());
+    EXPECT_EQ((*second)->output().size(), 3u * 3 * 6);
+    const auto refused = (*second)->share({.height = 3, .width = 6});
+    EXPECT_EQ(refused.status().code(), StatusCode::kInvalidArgument);
+  }
+}
+
 TEST(ReferenceExecutor, RunsAgainWithTheSameBits) {
   auto executor = create_executor(tiny_model(), Device::kReference, {});
   ASSERT_OK(executor);
