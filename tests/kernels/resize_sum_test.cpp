@@ -62,8 +62,8 @@ TEST(ResizeSumLegality, RefusesProblemsThatMakeNoSense) {
   const auto kInvalid = StatusCode::kInvalidArgument;
   ASSERT_OK(can_implement(resize_sum_variants().front(), aligned_problem()));
   refuses(kInvalid, "batch", [](P& p) { p.batch = 0; });
-  refuses(kInvalid, "count in 1..5, got 0", [](P& p) { p.count = 0; });
-  refuses(kInvalid, "count in 1..5, got 6", [](P& p) { p.count = 6; });
+  refuses(kInvalid, "count in 1..6, got 0", [](P& p) { p.count = 0; });
+  refuses(kInvalid, "count in 1..6, got 7", [](P& p) { p.count = 7; });
   refuses(kInvalid, "input 2: expected height", [](P& p) { p.count = 3; });
   refuses(kInvalid, "y: expected height", [](P& p) { p.out_height = 65537; });
   refuses(kInvalid, "input 1: channels", [](P& p) { p.inputs[1].view.offset = 9; });
