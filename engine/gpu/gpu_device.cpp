@@ -64,6 +64,7 @@ DeviceInfo planning_device() {
 Result<GpuDevice> open_gpu_device(Device device, const GpuDeviceOptions& options) {
   YOLOCU_ASSIGN_OR_RETURN(GpuDevice opened, open(device, options));
   opened.log = options.launches == LaunchRecords::kKeep ? LaunchLog::kOn : LaunchLog::kOff;
+  YOLOCU_RETURN_IF_ERROR(opened.runtime->log_launches(opened.log));
   return opened;
 }
 
