@@ -124,7 +124,7 @@ void add_convert(CLI::App& program, ConvertArguments& a) {
       "Examples: yolocu convert yolov9-c.pt -o yolov9-c.yolocu\n"
       "          yolocu convert --arch yolov9-c --synthetic 1 -o random.yolocu\n"
       "--verify fails beyond 0.05 pixels (or 0.1 % of a larger box) and scores of 0.001; it takes\n"
-      "seconds for small models and minutes for the largest.\n"
+      "seconds.\n"
       "Architectures: " +
       architecture_names());
 }

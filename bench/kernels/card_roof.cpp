@@ -5,7 +5,8 @@
 namespace yolocu::bench {
 namespace {
 
-// NVIDIA's data sheets (GeForce: the architectures' white papers), without sparsity.
+// As NVIDIA's data sheets have it (GeForce: the architectures' white papers), without sparsity.
+// TODO: compare each line with its sheet; they were written down without them at hand.
 constexpr CardRoof kCards[] = {
     {"NVIDIA A100-SXM4-40GB", 312, 1555},
     {"NVIDIA A100-PCIE-40GB", 312, 1555},
