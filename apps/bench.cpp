@@ -136,6 +136,9 @@ class Bench {
     YOLOCU_ASSIGN_OR_RETURN(result.network, measure(schedule_, [&](int64_t warmup, int64_t count) {
                               return executor->time_runs(warmup, count);
                             }));
+    if (arguments_.layers) {
+      YOLOCU_ASSIGN_OR_RETURN(result.layers, executor->time_steps(1, result.network.iterations));
+    }
     result.size = {executor->width(), executor->height()};
     const Graph& graph = model_->spec.graph;
     YOLOCU_ASSIGN_OR_RETURN(const std::vector<ValueShape> shapes, infer_shapes(graph));

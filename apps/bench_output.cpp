@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/console.h"
+#include "apps/text_table.h"
 #include "engine/base/str_cat.h"
 
 namespace yolocu {
@@ -33,6 +34,34 @@ std::string times_text(const TimeSummary& times) {
                  fixed(times.p99_ms, 3), " p99 of ", times.iterations);
 }
 
+double step_gflops(const StepTime& step) {
+  return step.median_ms > 0 ? step.flops / (step.median_ms * 1e6) : 0;
+}
+
+Json layers_json(const std::vector<StepTime>& layers) {
+  Json list = Json::array();
+  for (const StepTime& step : layers) {
+    list.push_back({{"node", step.node},
+                    {"implementation", step.implementation},
+                    {"median_ms", step.median_ms},
+                    {"mflops", step.flops / 1e6},
+                    {"gflops", step_gflops(step)}});
+  }
+  return list;
+}
+
+std::string layers_text(const std::vector<StepTime>& layers) {
+  std::vector<TableRow> rows = {{"layer", "kernel", "ms", "MFLOPs", "GFLOP/s"}};
+  for (const StepTime& step : layers) {
+    const bool computes = step.flops > 0;
+    rows.push_back({step.node, step.implementation, fixed(step.median_ms, 3),
+                    computes ? fixed(step.flops / 1e6, 1) : "",
+                    computes ? fixed(step_gflops(step), 1) : ""});
+  }
+  return text_table(rows,
+                    {Align::kLeft, Align::kLeft, Align::kRight, Align::kRight, Align::kRight});
+}
+
 }  // namespace
 
 std::string bench_json(const BenchResult& result) {
@@ -53,6 +82,7 @@ std::string bench_json(const BenchResult& result) {
     end_to_end["batch"] = 1;
     add_times(end_to_end, *result.end_to_end);
   }
+  if (!result.layers.empty()) json["layers"] = layers_json(result.layers);
   if (result.device == Device::kEmulated) json["note"] = kEmulatedNote;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -70,6 +100,7 @@ std::string bench_text(const BenchResult& result) {
                                       size_text(result.picture), "\n")
                             : std::string("not measured: pictures go one by one, see --batch 1\n");
   if (result.device == Device::kEmulated) text += str_cat("  ", kEmulatedNote, "\n");
+  if (!result.layers.empty()) text += "\n" + layers_text(result.layers);
   return text;
 }
 

@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "apps/arguments.h"
 #include "apps/statistics.h"
+#include "engine/executor.h"
 #include "yolocu/options.h"
 
 namespace yolocu {
@@ -24,6 +26,7 @@ struct BenchResult {
   TimeSummary network = {};
   InputSize picture;                           // of end_to_end
   std::optional<TimeSummary> end_to_end = {};  // with batch 1
+  std::vector<StepTime> layers = {};           // with --layers
 };
 
 // One document: keys of the network alone at the top, `end_to_end` (null for a batch), and `note`

@@ -174,6 +174,7 @@ void add_bench(CLI::App& program, BenchArguments& a) {
              "Timed runs [what fits 3 s, at least 20; 1 on emulated and reference]");
   add_parsed(app, "--warmup", a.warmup, parse_count_or_none, "N",
              "Runs before those [3; 0 on emulated and reference]");
+  app.add_flag("--layers", a.layers, "Also list how long each step takes; cpu only");
   not_empty(app.add_option("--json", a.json, "Write one JSON document; - is stdout"))
       ->type_name("FILE|-");
   add_counters(app, a.counters);

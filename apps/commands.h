@@ -89,6 +89,7 @@ struct BenchArguments {
   std::optional<int64_t> warmup;  // default: 3, none on slow devices
   std::string json;               // a file, "-" for stdout, empty for none
   std::string counters;           // file of launch records; empty: none
+  bool layers = false;            // every step of the network on the cpu device, too
 };
 int bench_command(const BenchArguments& arguments);
 

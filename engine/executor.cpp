@@ -88,6 +88,10 @@ Result<std::vector<double>> Executor::time_runs(int64_t warmup, int64_t iteratio
   return times;
 }
 
+Result<std::vector<StepTime>> Executor::time_steps(int64_t, int64_t) {
+  return unsupported("only the cpu device times single layers; use --device cpu");
+}
+
 Status resolve_size(const Model& model, Device device, ExecutorOptions& options) {
   YOLOCU_RETURN_IF_ERROR(validate_model(model));
   const Graph& graph = model.spec.graph;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct ExecutorOptions {
   // Of the cpu device, and of the host on the emulated one; 0: all that this process may use, which
   // is also the most.
   int threads = 0;
+  // The cpu device only: rows of output() without a score (or objectness) above it may be zeros.
+  // Negative: every row is computed.
+  float least_score = -1.0f;
   LaunchRecords launches = LaunchRecords::kDrop;    // of kernels: see take_launches()
   InputLifetime input = InputLifetime::kUntilRead;  // kKept: for time_runs() on cuda and emulated
 };
@@ -38,6 +42,14 @@ inline ExecutorOptions with_shape_of(ExecutorOptions options, const ExecutorOpti
   options.width = shape.width;
   return options;
 }
+
+// What a step of the plan took: the median of several runs.
+struct StepTime {
+  std::string node;
+  std::string implementation;
+  double median_ms = 0;
+  double flops = 0;  // of convolutions, by their definition: 2 x multiply-adds, without padding
+};
 
 // A context: owns its activations, shares the model. Not thread-safe; make one per thread.
 class Executor {
@@ -73,6 +85,10 @@ class Executor {
   // no copies; kInvalidArgument without InputLifetime::kKept. On the emulated device that is the
   // host's time, too. output() is that of the last one.
   virtual Result<std::vector<double>> time_runs(int64_t warmup, int64_t iterations);
+
+  // The cpu device: each step of the plan, in order, in `iterations` >= 1 runs after `warmup` >= 0.
+  // kUnsupported on others.
+  virtual Result<std::vector<StepTime>> time_steps(int64_t warmup, int64_t iterations);
 
   // With ExecutorOptions::launches, on the cuda and emulated devices: what was launched since the
   // last call. On cuda a captured launch is told once, however often the graph runs.

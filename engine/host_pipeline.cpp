@@ -62,7 +62,8 @@ Result<std::unique_ptr<DetectionPipeline>> create_host_pipeline(std::shared_ptr<
                                             .height = options.height,
                                             .width = options.width,
                                             .precision = options.precision,
-                                            .threads = options.threads};
+                                            .threads = options.threads,
+                                            .least_score = options.confidence};
   YOLOCU_ASSIGN_OR_RETURN(auto executor, create_executor(model, options.device, executor_options));
   return std::unique_ptr<DetectionPipeline>(
       std::make_unique<HostPipeline>(std::move(model), options, std::move(executor)));

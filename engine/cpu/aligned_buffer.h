@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -42,6 +43,7 @@ class AlignedBuffer {
     return buffer;
   }
 
+  std::byte* data() const { return static_cast<std::byte*>(data_); }
   std::span<float> floats() const {
     return {static_cast<float*>(data_), static_cast<size_t>(size_) / sizeof(float)};
   }

@@ -2,19 +2,26 @@
 
 #include <algorithm>
 
-#include "engine/cpu/threads.h"
+#include "engine/base/half.h"
 
 namespace yolocu::cpu {
 namespace {
 
-// Elements that one call of a flat loop handles: 64 KiB, many calls a tensor, little overhead each.
-constexpr int64_t kChunk = 16384;
+// What one chunk of a flat loop moves: many chunks a tensor, little overhead each.
+constexpr int64_t kChunkBytes = 64 << 10;
 
-// Splits [0, count) at every chunk and calls body(begin, end).
-template <typename Body>
-void for_chunks(int64_t count, const Body& body) {
-  parallel_for((count + kChunk - 1) / kChunk,
-               [&](int64_t i) { body(i * kChunk, std::min(count, (i + 1) * kChunk)); });
+float to_float(float value) {
+  return value;
+}
+float to_float(uint16_t bits) {
+  return bfloat16_to_float(bits);
+}
+
+void assign(float& to, float value) {
+  to = value;
+}
+void assign(uint16_t& to, float value) {
+  to = float_to_bfloat16(value);
 }
 
 // Appends the runs of logical channels [begin, begin + source.channels()) of the destination, all
@@ -70,57 +77,68 @@ Gather plan_space_to_depth(const ChannelLayout& destination, int64_t destination
   return plan;
 }
 
-void gather(const Tensor& destination, const Tensor& source, const Gather& plan) {
-  parallel_for(destination.height, [&](int64_t y) {
-    for (const ChannelRun& run : plan.runs) {
-      float* to = destination.data + destination.index(run.destination, y * destination.width);
-      if (run.source == ChannelRun::kZeros) {
-        for (int64_t x = 0; x < destination.width; ++x, to += destination.block) {
-          std::fill_n(to, run.count, 0.0f);
-        }
-        continue;
+namespace {
+
+template <typename To, typename From>
+void gather_row_of(const Tensor& destination, int64_t to_y, const Tensor& source, int64_t from_y,
+                   const Gather& plan) {
+  for (const ChannelRun& run : plan.runs) {
+    To* to = reinterpret_cast<To*>(destination.data) +
+             destination.index(run.destination, to_y * destination.width);
+    if (run.source == ChannelRun::kZeros) {
+      for (int64_t x = 0; x < destination.width; ++x, to += destination.block) {
+        std::fill_n(to, run.count, To{});
       }
-      const int64_t first = (y * plan.step + run.row) * source.width + run.column;
-      const float* from = source.data + source.index(run.source, first);
-      for (int64_t x = 0; x < destination.width; ++x) {
-        for (int64_t c = 0; c < run.count; ++c) to[c] = from[c];
-        to += destination.block;
-        from += plan.step * source.block;
-      }
+      continue;
     }
-  });
+    const int64_t first = (from_y * plan.step + run.row) * source.width + run.column;
+    const From* from =
+        reinterpret_cast<const From*>(source.data) + source.index(run.source, first);
+    for (int64_t x = 0; x < destination.width; ++x) {
+      for (int64_t c = 0; c < run.count; ++c) assign(to[c], to_float(from[c]));
+      to += destination.block;
+      from += plan.step * source.block;
+    }
+  }
 }
 
-void upsample(const Tensor& destination, const Tensor& source, int64_t factor) {
-  const int64_t block = source.block;
-  const int64_t row = destination.width * block;  // elements of one destination row of one block
-  parallel_for(source.channels / block * source.height, [&](int64_t i) {
-    const float* from = source.data + i * source.width * block;
-    float* const first = destination.data + i * factor * row;
-    float* to = first;
-    for (int64_t x = 0; x < source.width; ++x, from += block) {
-      for (int64_t j = 0; j < factor; ++j, to += block) std::copy_n(from, block, to);
+}  // namespace
+
+void gather_row(const Tensor& destination, int64_t to_y, const Tensor& source, int64_t from_y,
+                const Gather& plan) {
+  const bool to_float = destination.element == Element::kF32;
+  const bool from_float = source.element == Element::kF32;
+  const auto row = to_float ? (from_float ? gather_row_of<float, float>
+                                          : gather_row_of<float, uint16_t>)
+                            : (from_float ? gather_row_of<uint16_t, float>
+                                          : gather_row_of<uint16_t, uint16_t>);
+  row(destination, to_y, source, from_y, plan);
+}
+
+void gather(Team& team, const Tensor& destination, const Tensor& source, const Gather& plan) {
+  team.run(destination.height, [&](int64_t y, int) { gather_row(destination, y, source, y, plan); });
+}
+
+void upsample(Team& team, const Tensor& destination, const Tensor& source, int64_t factor) {
+  const int64_t pixel = source.block * element_bytes(source.element);  // bytes of one of one block
+  const int64_t row = destination.width * pixel;
+  team.run(source.channels / source.block * source.height, [&](int64_t i, int) {
+    const std::byte* from = source.data + i * source.width * pixel;
+    std::byte* const first = destination.data + i * factor * row;
+    std::byte* to = first;
+    for (int64_t x = 0; x < source.width; ++x, from += pixel) {
+      for (int64_t j = 0; j < factor; ++j, to += pixel) std::copy_n(from, pixel, to);
     }
     for (int64_t j = 1; j < factor; ++j) std::copy_n(first, row, first + j * row);
   });
 }
 
-void copy(const Tensor& destination, const Tensor& source) {
-  for_chunks(destination.elements(), [&](int64_t begin, int64_t end) {
+void copy(Team& team, const Tensor& destination, const Tensor& source) {
+  const int64_t bytes = destination.size_bytes();
+  team.run((bytes + kChunkBytes - 1) / kChunkBytes, [&](int64_t i, int) {
+    const int64_t begin = i * kChunkBytes;
+    const int64_t end = std::min(bytes, begin + kChunkBytes);
     std::copy(source.data + begin, source.data + end, destination.data + begin);
-  });
-}
-
-void add(const Tensor& destination, std::span<const Tensor> sources) {
-  for_chunks(destination.elements(), [&](int64_t begin, int64_t end) {
-    float* const y = destination.data;
-    const float* const a = sources[0].data;
-    const float* const b = sources[1].data;
-    for (int64_t i = begin; i < end; ++i) y[i] = a[i] + b[i];
-    for (const Tensor& source : sources.subspan(2)) {
-      const float* const x = source.data;
-      for (int64_t i = begin; i < end; ++i) y[i] += x[i];
-    }
   });
 }
 

@@ -1,6 +1,5 @@
 // The ops that only move or add numbers, on blocked tensors. Destinations keep zeros in the padding
-// of their layout, as convolutions expect. All run on the threads of the caller's ThreadScope and
-// allocate nothing.
+// of their layout, as convolutions expect. None allocates.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "engine/cpu/tensor.h"
+#include "engine/cpu/threads.h"
 #include "engine/plan/channel_layout.h"
 
 namespace yolocu::cpu {
@@ -35,15 +35,17 @@ Gather plan_relayout(const ChannelLayout& destination, int64_t destination_block
 Gather plan_space_to_depth(const ChannelLayout& destination, int64_t destination_block,
                            const ChannelLayout& source, int64_t source_block);
 
-void gather(const Tensor& destination, const Tensor& source, const Gather& plan);
+// Elements may differ: f32 and bf16 are converted, rounded to nearest even.
+void gather(Team& team, const Tensor& destination, const Tensor& source, const Gather& plan);
 
-// y[c, p, q] = x[c, p / factor, q / factor]; equal blocks and channels.
-void upsample(const Tensor& destination, const Tensor& source, int64_t factor);
+// Row to_y of the destination alone, from row from_y (times the plan's step) of the source.
+void gather_row(const Tensor& destination, int64_t to_y, const Tensor& source, int64_t from_y,
+                const Gather& plan);
 
-// Equal shapes and blocks.
-void copy(const Tensor& destination, const Tensor& source);
+// y[c, p, q] = x[c, p / factor, q / factor]; equal elements, blocks and channels.
+void upsample(Team& team, const Tensor& destination, const Tensor& source, int64_t factor);
 
-// Sum from left to right of two or more tensors of the destination's shape and block.
-void add(const Tensor& destination, std::span<const Tensor> sources);
+// Equal elements, shapes and blocks.
+void copy(Team& team, const Tensor& destination, const Tensor& source);
 
 }  // namespace yolocu::cpu

@@ -1,104 +1,192 @@
 #include "engine/cpu/conv_weights.h"
 
-#include <cassert>
+#include <array>
 #include <cstring>
 #include <vector>
 
 #include "engine/base/half.h"
 #include "engine/base/str_cat.h"
+#include "engine/cpu/kernels/winograd_shape.h"
 
 namespace yolocu::cpu {
 namespace {
 
-struct HalfReader {
-  static constexpr int64_t kBytes = 2;
-  static float read(const std::byte* data) {
-    uint16_t bits = 0;
-    std::memcpy(&bits, data, sizeof(bits));
-    return half_to_float(bits);
-  }
-};
+constexpr int64_t kNone = -1;
+constexpr int64_t kMaxLanes = 16;
 
-struct FloatReader {
-  static constexpr int64_t kBytes = 4;
-  static float read(const std::byte* data) {
-    float value = 0;
-    std::memcpy(&value, data, sizeof(value));
-    return value;
-  }
-};
+float read_half(const std::byte* data) {
+  uint16_t bits = 0;
+  std::memcpy(&bits, data, sizeof(bits));
+  return half_to_float(bits);
+}
 
-// Places in the packed weights, without the kernel position; k and c are the model's numbers.
-class Offsets {
+float read_float(const std::byte* data) {
+  float value = 0;
+  std::memcpy(&value, data, sizeof(value));
+  return value;
+}
+
+// The logical channel at each position; kNone in padding.
+std::vector<int64_t> channels_at(const ChannelLayout& layout) {
+  std::vector<int64_t> channels(static_cast<size_t>(layout.padded_channels()), kNone);
+  for (int64_t c = 0; c < layout.channels(); ++c) {
+    channels[static_cast<size_t>(layout.position(c))] = c;
+  }
+  return channels;
+}
+
+// The weights by positions of channels.
+class Weights {
  public:
-  Offsets(const ConvPart& part, const WeightOrder& order) : part_(part), order_(order) {
-    const ConvProblem& problem = part.problem;
-    out_group_ = problem.out_channels / problem.groups;
-    model_in_group_ = part.in->channels() / part.conv->groups;
-    model_out_group_ = part.out->channels() / part.conv->groups;
-    const int64_t in_group = problem.in_channels / problem.groups;
-    for (int64_t c = 0; c < part.in->channels(); ++c) {
-      const int64_t position = part.in->position(c) % in_group;
-      of_input_.push_back(position / order.block * order.in_block +
-                          position % order.block * order.in);
-    }
-  }
+  Weights(const TensorView& weight, const ConvPart& part)
+      : weight_(weight),
+        is_half_(weight.dtype == DType::kF16),
+        kernel_(part.conv->kernel),
+        in_group_(part.in->channels() / part.conv->groups),
+        out_group_(part.out->channels() / part.conv->groups),
+        in_(channels_at(*part.in)),
+        out_(channels_at(*part.out)) {}
 
-  // Output channel k's place among the part's outputs; not in [0, out_channels) if it has none.
-  int64_t out(int64_t k) const { return part_.out->position(k) - part_.out_begin; }
-
-  // Depthwise kernels have their groups in blocks, as if they were output channels.
-  int64_t of_output(int64_t k) const {
-    const int64_t q = out(k);
-    const int64_t within = order_.group == 0 ? q : q % out_group_;
-    return q / out_group_ * order_.group + within / order_.block * order_.out_block +
-           within % order_.block;
-  }
-
-  // Of the input channels of k's group.
-  const int64_t* of_inputs(int64_t k) const {
-    return of_input_.data() + k / model_out_group_ * model_in_group_;
+  // Zero where either position is padding, or they belong to different groups.
+  float at(int64_t out_position, int64_t in_position, int64_t r, int64_t s) const {
+    const int64_t k = out_[static_cast<size_t>(out_position)];
+    const int64_t c = in_[static_cast<size_t>(in_position)];
+    if (k == kNone || c == kNone || k / out_group_ != c / in_group_) return 0;
+    const int64_t index = ((k * kernel_ + r) * kernel_ + s) * in_group_ + c % in_group_;
+    return is_half_ ? read_half(weight_.data.data() + index * 2)
+                    : read_float(weight_.data.data() + index * 4);
   }
 
  private:
-  const ConvPart& part_;
-  const WeightOrder& order_;
-  int64_t out_group_ = 0, model_in_group_ = 0, model_out_group_ = 0;
-  std::vector<int64_t> of_input_;
+  const TensorView& weight_;
+  bool is_half_;
+  int64_t kernel_, in_group_, out_group_;
+  std::vector<int64_t> in_, out_;
 };
 
-template <typename Reader>
-void pack(std::span<float> packed, const TensorView& weight, const ConvPart& part,
-          const WeightOrder& order) {
-  const Offsets offsets(part, order);
-  const int64_t kernel = part.conv->kernel;
-  const int64_t channels = part.in->channels() / part.conv->groups;
-  for (int64_t k = 0; k < part.out->channels(); ++k) {
-    if (offsets.out(k) < 0 || offsets.out(k) >= part.problem.out_channels) continue;
-    float* const to = packed.data() + offsets.of_output(k);
-    const int64_t* const of_input = offsets.of_inputs(k);
-    const std::byte* from = weight.data.data() + k * kernel * kernel * channels * Reader::kBytes;
-    for (int64_t r = 0; r < kernel; ++r) {
-      for (int64_t s = 0; s < kernel; ++s) {
-        float* const pixel = to + r * order.row + s * order.column;
-        for (int64_t c = 0; c < channels; ++c, from += Reader::kBytes) {
-          pixel[of_input[c]] = Reader::read(from);
+void write(std::byte* to, float value) {
+  std::memcpy(to, &value, sizeof(value));
+}
+
+void write_bf16(std::byte* to, float value) {
+  const uint16_t bits = float_to_bfloat16(value);
+  std::memcpy(to, &bits, sizeof(bits));
+}
+
+// One run of output lanes for `pack` input channels from `c` on.
+void pack_lanes(std::byte*& to, const Weights& weights, const ConvPanel& panel, int64_t lanes,
+                int64_t c, int64_t r, int64_t s, Element element) {
+  const int64_t first = panel.first_block * lanes;
+  const int64_t pack = 4 / element_bytes(element);
+  for (int64_t k = 0; k < panel.blocks * lanes; ++k) {
+    for (int64_t i = 0; i < pack; ++i, to += element_bytes(element)) {
+      const float value = weights.at(first + k, c + i, r, s);
+      element == Element::kBf16 ? write_bf16(to, value) : write(to, value);
+    }
+  }
+}
+
+void pack_direct_panel(std::byte* to, const Weights& weights, const ConvShape& shape,
+                       const ConvPanel& panel, int64_t lanes, Element element) {
+  const bool is_picture = shape.layout == SourceLayout::kPicture;
+  const int64_t block = is_picture ? shape.in_channels : lanes;
+  const int64_t first = is_picture ? 0 : panel.source_block * lanes;
+  const int64_t pack = 4 / element_bytes(element);
+  for (int64_t b = 0; b < shape.in_channels / shape.groups; b += block) {
+    for (int64_t r = 0; r < shape.kernel; ++r) {
+      for (int64_t s = 0; s < shape.kernel; ++s) {
+        for (int64_t c = 0; c < block; c += pack) {
+          pack_lanes(to, weights, panel, lanes, first + b + c, r, s, element);
         }
       }
     }
   }
 }
 
+void pack_depthwise_panel(std::byte* to, const Weights& weights, const ConvShape& shape,
+                          const ConvPanel& panel, int64_t lanes) {
+  const int64_t first = panel.first_block * lanes;
+  for (int64_t r = 0; r < shape.kernel; ++r) {
+    for (int64_t s = 0; s < shape.kernel; ++s) {
+      for (int64_t k = first; k < first + lanes; ++k, to += sizeof(float)) {
+        write(to, weights.at(k, k, r, s));
+      }
+    }
+  }
+}
+
+using Lanes = std::array<float, kMaxLanes>;
+
+// t = G g: 3 to 6, for each lane.
+void transform_weights(const Lanes* g, Lanes* t) {
+  for (size_t k = 0; k < kMaxLanes; ++k) {
+    const float sum = g[0][k] + g[2][k];
+    const float wide = g[0][k] + 4 * g[2][k];
+    t[0][k] = g[0][k] / 4;
+    t[1][k] = -(sum + g[1][k]) / 6;
+    t[2][k] = -(sum - g[1][k]) / 6;
+    t[3][k] = (wide + 2 * g[1][k]) / 24;
+    t[4][k] = (wide - 2 * g[1][k]) / 24;
+    t[5][k] = g[2][k];
+  }
+}
+
+// The 36 products' weights of one block of outputs and one input channel.
+void transform_window(std::byte* to, int64_t stride_bytes, const Weights& weights, int64_t first,
+                      int64_t c, int64_t lanes) {
+  Lanes g[3][3] = {};  // [column][row]
+  for (int64_t r = 0; r < 3; ++r) {
+    for (int64_t s = 0; s < 3; ++s) {
+      for (int64_t k = 0; k < lanes; ++k) {
+        g[s][r][static_cast<size_t>(k)] = weights.at(first + k, c, r, s);
+      }
+    }
+  }
+  Lanes columns[6][3];  // [row][column]
+  for (size_t s = 0; s < 3; ++s) {
+    Lanes column[6];
+    transform_weights(g[s], column);
+    for (size_t i = 0; i < 6; ++i) columns[i][s] = column[i];
+  }
+  for (const auto& row : columns) {
+    Lanes products[6];
+    transform_weights(row, products);
+    for (const Lanes& product : products) {
+      std::memcpy(to, product.data(), static_cast<size_t>(lanes) * sizeof(float));
+      to += stride_bytes;
+    }
+  }
+}
+
+void pack_winograd_panel(std::byte* to, const Weights& weights, const ConvShape& shape,
+                         const ConvPanel& panel, int64_t lanes) {
+  const int64_t vector_bytes = lanes * static_cast<int64_t>(sizeof(float));
+  const int64_t stride_bytes = shape.in_channels * panel.blocks * vector_bytes;
+  for (int64_t c = 0; c < shape.in_channels; ++c) {
+    for (int64_t n = 0; n < panel.blocks; ++n, to += vector_bytes) {
+      transform_window(to, stride_bytes, weights, (panel.first_block + n) * lanes, c, lanes);
+    }
+  }
+}
+
 }  // namespace
 
-Status pack_weights(std::span<float> packed, const TensorView& weight, const ConvPart& part,
-                    const WeightOrder& order) {
-  if (weight.dtype == DType::kF16) {
-    pack<HalfReader>(packed, weight, part, order);
-  } else if (weight.dtype == DType::kF32) {
-    pack<FloatReader>(packed, weight, part, order);
-  } else {
+Status pack_weights(std::span<std::byte> packed, const TensorView& weight, const ConvPart& part,
+                    const ConvTask& task, ConvAlgorithm algorithm, int64_t lanes) {
+  if (weight.dtype != DType::kF16 && weight.dtype != DType::kF32) {
     return unsupported(str_cat("weights: expected F16 or F32, got ", dtype_name(weight.dtype)));
+  }
+  const Weights weights(weight, part);
+  const Element element = weight_element(task.shape, algorithm);
+  for (const ConvPanel& panel : task.panels) {
+    std::byte* const to = packed.data() + panel.weight_offset * element_bytes(element);
+    if (algorithm == ConvAlgorithm::kWinograd) {
+      pack_winograd_panel(to, weights, task.shape, panel, lanes);
+    } else if (algorithm == ConvAlgorithm::kDepthwise) {
+      pack_depthwise_panel(to, weights, task.shape, panel, lanes);
+    } else {
+      pack_direct_panel(to, weights, task.shape, panel, lanes, element);
+    }
   }
   return {};
 }
@@ -108,9 +196,7 @@ Status pack_bias(std::span<float> packed, const TensorView& bias, const ConvPart
     return unsupported(str_cat("bias: expected F32, got ", dtype_name(bias.dtype)));
   }
   for (int64_t k = 0; k < part.out->channels(); ++k) {
-    const int64_t q = part.out->position(k) - part.out_begin;
-    if (q < 0 || q >= part.problem.out_channels) continue;
-    packed[static_cast<size_t>(q)] = FloatReader::read(bias.data.data() + k * FloatReader::kBytes);
+    packed[static_cast<size_t>(part.out->position(k))] = read_float(bias.data.data() + k * 4);
   }
   return {};
 }

@@ -1,31 +1,35 @@
 // Weights of the model in the order and with the padding that a kernel wants.
 #pragma once
 
+#include <cstddef>
 #include <span>
 
-#include "engine/cpu/onednn.h"
+#include "engine/cpu/conv_algorithm.h"
 #include "engine/plan/channel_layout.h"
 #include "weights/format/model.h"
 
 namespace yolocu::cpu {
 
-// What of a convolution one kernel computes: output positions [out_begin, out_begin +
-// problem.out_channels). problem.groups is 1 for a grouped convolution that is computed as a dense
-// one, with zeros between groups.
+// A convolution of the model, as a task computes it: channels at the positions of the layouts. The
+// task's groups are 1 for a grouped convolution that is computed as a dense one, with zeros between
+// groups.
 struct ConvPart {
   const ConvOp* conv = nullptr;
   const ChannelLayout* in = nullptr;
   const ChannelLayout* out = nullptr;
-  int64_t out_begin = 0;
-  ConvProblem problem;
 };
 
-// packed: zeros on entry; the elements at the places that `order` gives. weight [K,R,S,C/groups]
-// f16 or f32. kUnsupported for other types.
-Status pack_weights(std::span<float> packed, const TensorView& weight, const ConvPart& part,
-                    const WeightOrder& order);
+// packed: weight_elements() elements of weight_element(). weight [K,R,S,C/groups] f16 or f32.
+//   direct    panel [C/lanes][R][S][lanes/pack][blocks][lanes][pack], pack channels in one lane
+//   picture   panel [R][S][3][blocks][lanes]
+//   winograd  panel [36][C][blocks][lanes] f32, G g G^T of each window g
+//   plain     as direct, with pack 1
+//   depthwise panel [R][S][lanes] f32
+// kUnsupported for other types.
+Status pack_weights(std::span<std::byte> packed, const TensorView& weight, const ConvPart& part,
+                    const ConvTask& task, ConvAlgorithm algorithm, int64_t lanes);
 
-// packed [problem.out_channels]: zeros on entry. bias [K] f32.
+// packed [out_channels]: zeros on entry. bias [K] f32.
 Status pack_bias(std::span<float> packed, const TensorView& bias, const ConvPart& part);
 
 }  // namespace yolocu::cpu

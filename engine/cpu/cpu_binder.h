@@ -6,7 +6,7 @@
 #include "engine/cpu/aligned_buffer.h"
 #include "engine/cpu/cpu_plan.h"
 #include "engine/cpu/cpu_work.h"
-#include "engine/cpu/onednn.h"
+#include "engine/cpu/threads.h"
 #include "weights/format/model.h"
 
 namespace yolocu::cpu {
@@ -16,12 +16,14 @@ struct BoundPlan {
   std::vector<Work> work;  // one a step of the plan
   AlignedBuffer arena;
   AlignedBuffer weights;
+  AlignedBuffer scratch;      // of all threads
+  int64_t scratch_bytes = 0;  // of one
 };
 
-// model: checked by validate_model, and the one the plan was made for. other_bytes: what the caller
-// allocates besides. Call it with the threads set that the work will run on.
+// model: checked by validate_model, and the one the plan was made for. team: that the work will run
+// on. other_bytes: what the caller allocates besides.
 // kResourceExhausted: more memory than the machine has.
-Result<BoundPlan> bind_plan(const CpuPlan& plan, const Model& model, OneDnn& library,
-                            int64_t other_bytes);
+Result<BoundPlan> bind_plan(const CpuPlan& plan, const Model& model, Team& team,
+                            int64_t other_bytes, ConvPolicy policy = ConvPolicy::kFastest);
 
 }  // namespace yolocu::cpu

@@ -1,4 +1,6 @@
 // The cpu device behind the Executor interface.
+#include <algorithm>
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -7,7 +9,7 @@
 #include "engine/cpu/cpu_binder.h"
 #include "engine/cpu/cpu_plan.h"
 #include "engine/cpu/cpu_work.h"
-#include "engine/cpu/onednn.h"
+#include "engine/cpu/kernels/kernel_table.h"
 #include "engine/cpu/threads.h"
 #include "engine/executor.h"
 #include "engine/processors.h"
@@ -19,25 +21,20 @@ namespace {
 class CpuExecutor final : public Executor {
  public:
   CpuExecutor(std::shared_ptr<const Model> model, const ExecutorOptions& options)
-      : model_(std::move(model)), options_(options), threads_(choose_threads(options.threads)) {
-    if (threads_ > 1) sleeping_team_ = SleepingTeam::share();
-  }
+      : model_(std::move(model)), options_(options), team_(choose_threads(options.threads)) {}
 
   Status prepare() {
-    const ThreadScope scope(threads_);
     const Graph& graph = model_->spec.graph;
     YOLOCU_ASSIGN_OR_RETURN(const std::vector<ValueShape> shapes, infer_shapes(graph));
     anchors_ = prediction_count(graph, shapes, height(), width());
     row_ = shapes.back().channels;
     YOLOCU_ASSIGN_OR_RETURN(
-        plan_, make_cpu_plan(graph, shapes, height(), width(), OneDnn::preferred_block()));
+        plan_, make_cpu_plan(graph, shapes, height(), width(), kernel_table().lanes, element()));
 
     constexpr int64_t kFloatBytes = sizeof(float);
     const int64_t input_bytes = batch() * picture_elements() * kFloatBytes;
     const int64_t output_bytes = batch() * anchors_ * row_ * kFloatBytes;
-    YOLOCU_ASSIGN_OR_RETURN(library_, OneDnn::create());
-    YOLOCU_ASSIGN_OR_RETURN(bound_,
-                            bind_plan(plan_, *model_, *library_, input_bytes + output_bytes));
+    YOLOCU_ASSIGN_OR_RETURN(bound_, bind_plan(plan_, *model_, team_, input_bytes + output_bytes));
     YOLOCU_ASSIGN_OR_RETURN(input_, AlignedBuffer::create(input_bytes));
     YOLOCU_ASSIGN_OR_RETURN(output_, AlignedBuffer::create(output_bytes));
     return {};
@@ -57,18 +54,33 @@ class CpuExecutor final : public Executor {
   }
 
   Status run() override {
-    const ThreadScope scope(threads_);
     for (int64_t image = 0; image < batch(); ++image) {
-      const auto predictions = static_cast<size_t>(anchors_ * row_);
-      const PictureJob job{
-          input_.floats().data() + image * picture_elements(),
-          output_.floats().subspan(static_cast<size_t>(image) * predictions, predictions)};
-      for (size_t i = 0; i < bound_.work.size(); ++i) {
-        const Status status = execute(bound_.work[i], job);
-        if (!status.ok()) return status.with_context(node_name(i));
-      }
+      const PictureJob job = job_of(image);
+      for (Work& work : bound_.work) execute(work, job);
     }
     return {};
+  }
+
+  Result<std::vector<StepTime>> time_steps(int64_t warmup, int64_t iterations) override {
+    using Clock = std::chrono::steady_clock;
+    std::vector<std::vector<double>> times(bound_.work.size());
+    for (int64_t i = 0; i < warmup + iterations; ++i) {
+      const PictureJob job = job_of(0);
+      for (size_t step = 0; step < bound_.work.size(); ++step) {
+        const Clock::time_point start = Clock::now();
+        execute(bound_.work[step], job);
+        const std::chrono::duration<double, std::milli> time = Clock::now() - start;
+        if (i >= warmup) times[step].push_back(time.count());
+      }
+    }
+    std::vector<StepTime> steps;
+    for (size_t step = 0; step < bound_.work.size(); ++step) {
+      const auto middle = times[step].begin() + static_cast<std::ptrdiff_t>(times[step].size() / 2);
+      std::nth_element(times[step].begin(), middle, times[step].end());
+      steps.push_back(
+          {node_name(step), implementation_name(bound_.work[step]), *middle, flops(step)});
+    }
+    return steps;
   }
 
   std::vector<PlanStep> plan() const override {
@@ -80,6 +92,33 @@ class CpuExecutor final : public Executor {
   }
 
  private:
+  Element element() const {
+    return options_.precision == Precision::kBf16 ? Element::kBf16 : Element::kF32;
+  }
+
+  PictureJob job_of(int64_t image) {
+    const auto predictions = static_cast<size_t>(anchors_ * row_);
+    return {.picture = input_.floats().data() + image * picture_elements(),
+            .output = {output_.floats().subspan(static_cast<size_t>(image) * predictions,
+                                                predictions),
+                       options_.least_score},
+            .team = &team_,
+            .scratch = bound_.scratch.data(),
+            .scratch_bytes = bound_.scratch_bytes};
+  }
+
+  double flops(size_t step) const {
+    const auto* conv = std::get_if<ConvStep>(&plan_.steps[step].work);
+    if (conv == nullptr) return 0;
+    const Node& node = model_->spec.graph.nodes[static_cast<size_t>(conv->conv)];
+    const ChannelLayout& in = conv->source.buffer == View::kPicture
+                                  ? plan_.picture_layout
+                                  : plan_.layouts[static_cast<size_t>(node.inputs[0])];
+    const auto& op = std::get<ConvOp>(node.op);
+    return 2.0 * static_cast<double>(op.kernel * op.kernel * in.channels() / op.groups) *
+           static_cast<double>(op.out_channels * conv->shape.out_height * conv->shape.out_width);
+  }
+
   int64_t picture_elements() const { return height() * width() * plan_.picture_layout.channels(); }
 
   const std::string& node_name(size_t step) const {
@@ -88,24 +127,29 @@ class CpuExecutor final : public Executor {
 
   std::shared_ptr<const Model> model_;
   ExecutorOptions options_;
-  int threads_ = 1;
-  std::shared_ptr<SleepingTeam> sleeping_team_;
+  Team team_;
   int64_t anchors_ = 0, row_ = 0;
   CpuPlan plan_;
   AlignedBuffer input_, output_;
-  std::unique_ptr<OneDnn> library_;
   BoundPlan bound_;
 };
+
+Status check_precision(Precision precision) {
+  if (precision == Precision::kAuto || precision == Precision::kFp32) return {};
+  if (precision != Precision::kBf16) {
+    return unsupported(str_cat("the cpu device computes in fp32 and bf16, not in ",
+                               precision_name(precision)));
+  }
+  if (kernel_table().has_dot) return {};
+  return unsupported("this processor has no AVX-512 instructions for bf16; use --precision fp32");
+}
 
 }  // namespace
 }  // namespace cpu
 
 Result<std::unique_ptr<Executor>> create_cpu_executor(std::shared_ptr<const Model> model,
                                                       const ExecutorOptions& options) {
-  if (options.precision != Precision::kAuto && options.precision != Precision::kFp32) {
-    return unsupported(
-        str_cat("the cpu device computes in fp32, not in ", precision_name(options.precision)));
-  }
+  YOLOCU_RETURN_IF_ERROR(cpu::check_precision(options.precision));
   auto executor = std::make_unique<cpu::CpuExecutor>(std::move(model), options);
   YOLOCU_RETURN_IF_ERROR(executor->prepare());
   return std::unique_ptr<Executor>(std::move(executor));

@@ -13,15 +13,22 @@ constexpr int kUnused = -1;
 class Planner {
  public:
   Planner(const Graph& graph, const std::vector<ValueShape>& shapes, int64_t height, int64_t width,
-          int64_t block)
-      : graph_(graph), shapes_(shapes), height_(height), width_(width), block_(block) {}
+          int64_t block, Element element)
+      : graph_(graph),
+        shapes_(shapes),
+        height_(height),
+        width_(width),
+        block_(block),
+        element_(element) {}
 
   Result<CpuPlan> run() {
     YOLOCU_ASSIGN_OR_RETURN(plan_.layouts, plan_channel_layouts(graph_, shapes_, block_));
     plan_.picture_layout = ChannelLayout::dense(shape(0).channels);
     placement_ = place_values(graph_, plan_.layouts);
     buffer_of_root_.assign(graph_.nodes.size(), kUnused);
+    count_uses();
     find_fused_adds();
+    find_heads();
     if (needs_blocked_picture()) {
       gather_step(0, blocked(0), picture(),
                   plan_relayout(layout(0), block_, picture_layout(), picture_layout().channels()));
@@ -47,8 +54,8 @@ class Planner {
             .width = s.extent.at(width_)};
   }
 
-  int new_buffer(int64_t elements) {
-    plan_.buffers.push_back({.size_bytes = elements * static_cast<int64_t>(sizeof(float)),
+  int new_buffer(int64_t elements, Element element) {
+    plan_.buffers.push_back({.size_bytes = elements * element_bytes(element),
                              .first = static_cast<int>(plan_.steps.size()),
                              .last = static_cast<int>(plan_.steps.size())});
     return static_cast<int>(plan_.buffers.size()) - 1;
@@ -59,7 +66,8 @@ class Planner {
     View view = feature_map(place.root);
     const int64_t pixels = view.height * view.width;
     int& buffer = buffer_of_root_[static_cast<size_t>(place.root)];
-    if (buffer == kUnused) buffer = new_buffer(view.channels * pixels);
+    view.element = is_head_[static_cast<size_t>(place.root)] != 0 ? Element::kF32 : element_;
+    if (buffer == kUnused) buffer = new_buffer(view.channels * pixels, view.element);
     plan_.buffers[static_cast<size_t>(buffer)].last = static_cast<int>(plan_.steps.size());
     view.buffer = buffer;
     view.offset = place.channel * pixels;
@@ -92,19 +100,32 @@ class Planner {
 
   void free_step(int i, const char* what) { plan_.views.push_back({node(i).name, what}); }
 
+  void count_uses() {
+    uses_.assign(graph_.nodes.size(), 0);
+    for (const Node& n : graph_.nodes) {
+      for (const int input : n.inputs) ++uses_[static_cast<size_t>(input)];
+    }
+  }
+
+  // Convolutions that nothing but the decoding reads give it all the digits they have.
+  void find_heads() {
+    is_head_.assign(graph_.nodes.size(), 0);
+    for (const int head : graph_.nodes.back().inputs) {
+      const auto i = static_cast<size_t>(head);
+      const bool is_root = placement_.places[i].root == head;
+      if (is_root && uses_[i] == 1 && std::holds_alternative<ConvOp>(node(head).op)) is_head_[i] = 1;
+    }
+  }
+
   // A convolution whose sum with something else is its only use is computed when the sum is due,
   // and adds the other operand itself.
   void find_fused_adds() {
     fused_into_.assign(graph_.nodes.size(), kUnused);
-    std::vector<int> uses(graph_.nodes.size(), 0);
-    for (const Node& n : graph_.nodes) {
-      for (const int input : n.inputs) ++uses[static_cast<size_t>(input)];
-    }
     for (int i = 0; i < count(); ++i) {
       const auto& inputs = node(i).inputs;
       if (!std::holds_alternative<AddOp>(node(i).op) || inputs.size() != 2) continue;
       const int later = std::max(inputs[0], inputs[1]);
-      if (uses[static_cast<size_t>(later)] != 1 || reads_picture(later)) continue;
+      if (uses_[static_cast<size_t>(later)] != 1 || reads_picture(later)) continue;
       if (std::holds_alternative<ConvOp>(node(later).op)) {
         fused_into_[static_cast<size_t>(later)] = i;
       }
@@ -126,8 +147,12 @@ class Planner {
     return false;
   }
 
-  ConvProblem conv_problem(const ConvOp& conv, const View& source, const View& destination) const {
-    return {.in_channels = source.channels,
+  ConvShape conv_shape(const ConvOp& conv, const View& source, const View& destination) const {
+    const bool is_picture = source.buffer == View::kPicture;
+    return {.source = source.element,
+            .destination = destination.element,
+            .layout = is_picture ? SourceLayout::kPicture : SourceLayout::kBlocked,
+            .in_channels = source.channels,
             .in_height = source.height,
             .in_width = source.width,
             .out_channels = destination.channels,
@@ -139,20 +164,6 @@ class Planner {
             .groups = 1,
             .activation = conv.activation,
             .negative_slope = conv.negative_slope};
-  }
-
-  // One block of outputs a step: of oneDNN's orders NHWC alone takes the picture as it is, and one
-  // block in NHWC is a block of ours.
-  void visit_picture_conv(int i, const ConvOp& conv) {
-    const View all = blocked(i);
-    for (int64_t begin = 0; begin < all.channels; begin += block_) {
-      ConvStep step{.conv = i, .destination = blocked(i), .source = picture(), .out_begin = begin};
-      step.destination.offset += begin * all.height * all.width;
-      step.destination.channels = block_;
-      step.problem = conv_problem(conv, step.source, step.destination);
-      step.problem.source = SourceOrder::kPixels;
-      add_step(i, step);
-    }
   }
 
   // Groups stay groups where both sides hold each in whole blocks, or one channel each; otherwise
@@ -174,13 +185,14 @@ class Planner {
   // value: i, or the sum that takes i's place.
   void visit_conv(int i, int value, const ConvOp& conv) {
     const int input = node(i).inputs[0];
-    ConvStep step{.conv = i, .destination = blocked(value), .source = blocked(input)};
-    step.problem = conv_problem(conv, step.source, step.destination);
-    step.problem.groups = padded_groups(conv, input, i);
+    ConvStep step{.conv = i,
+                  .destination = blocked(value),
+                  .source = reads_picture(i) ? picture() : blocked(input)};
+    step.shape = conv_shape(conv, step.source, step.destination);
+    if (!reads_picture(i)) step.shape.groups = padded_groups(conv, input, i);
     if (value != i) {
       const auto& terms = node(value).inputs;
       step.residual = blocked(terms[0] == i ? terms[1] : terms[0]);
-      step.problem.residual = Residual::kAdd;
       free_step(i, "fused into the sum");
     }
     add_step(value, step);
@@ -188,7 +200,8 @@ class Planner {
 
   void visit_pool(int i, PoolKind kind, int64_t kernel, int64_t stride, int64_t padding) {
     PoolStep step{.destination = blocked(i), .source = blocked(node(i).inputs[0])};
-    step.problem = {kind,
+    step.shape = {step.source.element,
+                    kind,
                     step.source.channels,
                     step.source.height,
                     step.source.width,
@@ -233,20 +246,12 @@ class Planner {
                 plan_space_to_depth(layout(i), block_, layout(input), block_));
   }
 
-  // Each head to NHWC, then all of them to predictions.
   void visit_decode(int i) {
     DecodeStep decode;
     for (const int head : node(i).inputs) {
       const ChannelLayout dense = ChannelLayout::dense(shape(head).channels);
-      View pixels = feature_map(head);
-      pixels.block = pixels.channels = dense.channels();
-      pixels.buffer = new_buffer(pixels.channels * pixels.height * pixels.width);
-      gather_step(i, pixels, blocked(head),
-                  plan_relayout(dense, dense.channels(), layout(head), block_));
-      decode.heads.push_back(pixels);
-    }
-    for (const View& head : decode.heads) {
-      plan_.buffers[static_cast<size_t>(head.buffer)].last = static_cast<int>(plan_.steps.size());
+      decode.heads.push_back({blocked(head), dense.channels(),
+                              plan_relayout(dense, dense.channels(), layout(head), block_)});
     }
     add_step(i, std::move(decode));
   }
@@ -254,7 +259,6 @@ class Planner {
   void visit(int i) {
     const Op& op = node(i).op;
     if (const auto* conv = std::get_if<ConvOp>(&op)) {
-      if (reads_picture(i)) return visit_picture_conv(i, *conv);
       if (fused_into_[static_cast<size_t>(i)] == kUnused) visit_conv(i, i, *conv);
     } else if (const auto* max = std::get_if<MaxPoolOp>(&op)) {
       visit_pool(i, PoolKind::kMax, max->kernel, max->stride, max->padding);
@@ -278,17 +282,20 @@ class Planner {
   const Graph& graph_;
   const std::vector<ValueShape>& shapes_;
   int64_t height_, width_, block_;
+  Element element_;
   CpuPlan plan_;
   Placement placement_;
   std::vector<int> buffer_of_root_;  // kUnused: none yet
+  std::vector<int> uses_;            // how many nodes read each value
+  std::vector<char> is_head_;
   std::vector<int> fused_into_;      // the sum that computes this convolution, or kUnused
 };
 
 }  // namespace
 
 Result<CpuPlan> make_cpu_plan(const Graph& graph, const std::vector<ValueShape>& shapes,
-                              int64_t height, int64_t width, int64_t block) {
-  return Planner(graph, shapes, height, width, block).run();
+                              int64_t height, int64_t width, int64_t block, Element element) {
+  return Planner(graph, shapes, height, width, block, element).run();
 }
 
 }  // namespace yolocu::cpu

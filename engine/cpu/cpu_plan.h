@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "engine/cpu/blocked_ops.h"
-#include "engine/cpu/onednn.h"
+#include "engine/cpu/kernels/conv_task.h"
+#include "engine/cpu/kernels/pool_task.h"
 #include "engine/executor.h"
 #include "engine/plan/channel_layout.h"
 #include "engine/plan/memory_planner.h"
@@ -24,21 +25,21 @@ struct View {
   static constexpr int kPicture = -1;  // the executor's input, NHWC
   static constexpr int kNone = -2;
   int buffer = kNone;
+  Element element = Element::kF32;
   int64_t offset = 0, block = 1, channels = 0, height = 0, width = 0;
 };
 
-// Output positions [out_begin, out_begin + destination.channels) of convolution node `conv`.
+// Convolution node `conv`.
 struct ConvStep {
   int conv = 0;
   View destination = {}, source = {};
   View residual = {};  // buffer kNone: none
-  int64_t out_begin = 0;
-  ConvProblem problem = {};
+  ConvShape shape = {};
 };
 
 struct PoolStep {
   View destination = {}, source = {};
-  PoolProblem problem = {};
+  PoolShape shape = {};
 };
 
 struct UpsampleStep {
@@ -60,9 +61,14 @@ struct GatherStep {
   Gather plan;
 };
 
-// The last step: heads (NHWC) to predictions.
+// The last step: heads to predictions.
 struct DecodeStep {
-  std::vector<View> heads;
+  struct Head {
+    View view = {};
+    int64_t channels = 0;  // without padding
+    Gather to_pixels;      // NHWC
+  };
+  std::vector<Head> heads;
 };
 
 struct Step {
@@ -79,8 +85,9 @@ struct CpuPlan {
 };
 
 // shapes: of infer_shapes; every extent at height x width is at least 1. block: channels in a
-// block. Errors of plan_channel_layouts.
+// block. element: of feature maps; what only decoding reads is f32, as is the picture. Errors of
+// plan_channel_layouts.
 Result<CpuPlan> make_cpu_plan(const Graph& graph, const std::vector<ValueShape>& shapes,
-                              int64_t height, int64_t width, int64_t block);
+                              int64_t height, int64_t width, int64_t block, Element element);
 
 }  // namespace yolocu::cpu

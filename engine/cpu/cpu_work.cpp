@@ -1,56 +1,68 @@
 #include "engine/cpu/cpu_work.h"
 
-#include "engine/cpu/direct_conv.h"
+#include <algorithm>
+
+#include "engine/base/str_cat.h"
+#include "engine/cpu/plain_conv.h"
 
 namespace yolocu::cpu {
 namespace {
 
-Status run(KernelWork& work, const PictureJob& job) {
-  if (work.source_place == SourcePlace::kPicture) work.call.set_source(job.picture);
-  return work.call.run();
-}
-
-Status run(DirectConvWork& work, const PictureJob& job) {
-  if (work.source_place == SourcePlace::kPicture) work.source.data = job.picture;
-  direct_conv(work.destination, work.source, work.residual, work.weights, work.bias, work.problem);
-  return {};
-}
-
-Status run(const UpsampleWork& work, const PictureJob&) {
-  upsample(work.destination, work.source, work.factor);
-  return {};
-}
-
-Status run(const AddWork& work, const PictureJob&) {
-  add(work.destination, work.sources);
-  return {};
-}
-
-Status run(const CopyWork& work, const PictureJob&) {
-  copy(work.destination, work.source);
-  return {};
-}
-
-Status run(GatherWork& work, const PictureJob& job) {
-  if (work.source_place == SourcePlace::kPicture) work.source.data = job.picture;
-  gather(work.destination, work.source, work.plan);
-  return {};
-}
-
-Status run(const DecodeWork& work, const PictureJob& job) {
-  if (const auto* dfl = std::get_if<DecodeDflOp>(work.op)) {
-    decode_dfl(job.predictions, *dfl, work.heads, 1);
-  } else if (const auto* anchor = std::get_if<DecodeAnchorOp>(work.op)) {
-    decode_anchor(job.predictions, *anchor, work.heads, 1);
+void run(ConvWork& work, const PictureJob& job) {
+  ConvTask& task = work.task;
+  if (work.source_place == SourcePlace::kPicture) {
+    task.source = reinterpret_cast<const std::byte*>(job.picture);
   }
-  return {};
+  if (work.choice.kernel == nullptr) {
+    return plain_conv(*job.team, task, work.choice.algorithm, kernel_table().lanes);
+  }
+  job.team->run(task.chunks(), [&](int64_t chunk, int thread) {
+    work.choice.kernel(task, chunk, job.scratch_of(thread));
+  });
 }
 
-std::string name(const KernelWork& work) {
-  return work.call.implementation();
+void run(const PoolWork& work, const PictureJob& job) {
+  job.team->run(work.task.chunks(kernel_table().lanes), [&](int64_t chunk, int thread) {
+    work.kernel(work.task, chunk, job.scratch_of(thread));
+  });
 }
-std::string name(const DirectConvWork&) {
-  return "direct";
+
+void run(const UpsampleWork& work, const PictureJob& job) {
+  upsample(*job.team, work.destination, work.source, work.factor);
+}
+
+void run(const AddWork& work, const PictureJob& job) {
+  constexpr int64_t kChunk = 16384;  // elements; a multiple of all lanes, as is the total
+  const int64_t total = work.destination.elements();
+  job.team->run((total + kChunk - 1) / kChunk, [&](int64_t i, int) {
+    work.kernel(work.destination.data, work.sources.data(),
+                static_cast<int64_t>(work.sources.size()), i * kChunk,
+                std::min(total, (i + 1) * kChunk));
+  });
+}
+
+void run(const CopyWork& work, const PictureJob& job) {
+  copy(*job.team, work.destination, work.source);
+}
+
+void run(GatherWork& work, const PictureJob& job) {
+  if (work.source_place == SourcePlace::kPicture) {
+    work.source.data = reinterpret_cast<std::byte*>(job.picture);
+  }
+  gather(*job.team, work.destination, work.source, work.plan);
+}
+
+void run(const DecodeWork& work, const PictureJob& job) {
+  decode(*job.team, work.task, job.output, job.scratch, job.scratch_bytes);
+}
+
+std::string name(const ConvWork& work) {
+  const std::string algorithm = algorithm_name(work.choice.algorithm);
+  if (work.choice.kernel == nullptr) return algorithm;
+  return str_cat(algorithm, " ", kernel_table().name);
+}
+std::string name(const PoolWork&) {
+  return "pool";
 }
 std::string name(const UpsampleWork&) {
   return "upsample";
@@ -70,8 +82,8 @@ std::string name(const DecodeWork&) {
 
 }  // namespace
 
-Status execute(Work& work, const PictureJob& job) {
-  return std::visit([&](auto& w) { return run(w, job); }, work);
+void execute(Work& work, const PictureJob& job) {
+  std::visit([&](auto& w) { run(w, job); }, work);
 }
 
 std::string implementation_name(const Work& work) {

@@ -7,34 +7,39 @@
 #include <vector>
 
 #include "engine/cpu/blocked_ops.h"
-#include "engine/cpu/onednn.h"
+#include "engine/cpu/aligned_buffer.h"
+#include "engine/cpu/conv_algorithm.h"
+#include "engine/cpu/cpu_decode.h"
+#include "engine/cpu/kernels/kernel_table.h"
 #include "engine/cpu/tensor.h"
-#include "engine/postprocess/decode.h"
+#include "engine/cpu/threads.h"
 #include "weights/format/graph.h"
 
 namespace yolocu::cpu {
 
-// What changes from picture to picture.
+// What changes from picture to picture, and who computes.
 struct PictureJob {
   float* picture = nullptr;      // [height, width, 3] f32
-  std::span<float> predictions;  // [anchors, row] f32
+  DecodeOutput output;
+  Team* team = nullptr;
+  std::byte* scratch = nullptr;   // scratch_bytes for each thread of the team
+  int64_t scratch_bytes = 0;
+
+  std::byte* scratch_of(int thread) const { return scratch + thread * scratch_bytes; }
 };
 
 // Where a step finds its source: in the arena, or in the job's picture.
 enum class SourcePlace : uint8_t { kArena, kPicture };
 
-// Convolution or pooling by oneDNN.
-struct KernelWork {
-  KernelCall call;
+struct ConvWork {
+  ConvTask task;
+  ConvChoice choice;
   SourcePlace source_place = SourcePlace::kArena;
 };
 
-struct DirectConvWork {
-  Tensor destination, source, residual;
-  SourcePlace source_place = SourcePlace::kArena;
-  const float* weights = nullptr;
-  const float* bias = nullptr;
-  ConvProblem problem;
+struct PoolWork {
+  PoolTask task;
+  PoolKernel kernel = nullptr;
 };
 
 struct UpsampleWork {
@@ -44,7 +49,8 @@ struct UpsampleWork {
 
 struct AddWork {
   Tensor destination;
-  std::vector<Tensor> sources;
+  std::vector<const std::byte*> sources;
+  AddKernel kernel = nullptr;
 };
 
 struct CopyWork {
@@ -58,17 +64,15 @@ struct GatherWork {
 };
 
 struct DecodeWork {
-  const Op* op = nullptr;  // a decode op of the model
-  std::vector<HeadView> heads;
+  DecodeTask task;
 };
 
-using Work = std::variant<KernelWork, DirectConvWork, UpsampleWork, AddWork, CopyWork, GatherWork,
-                          DecodeWork>;
+using Work = std::variant<ConvWork, PoolWork, UpsampleWork, AddWork, CopyWork, GatherWork, DecodeWork>;
 
-// Runs one step. Allocates nothing. kUnavailable: oneDNN refuses.
-Status execute(Work& work, const PictureJob& job);
+// Runs one step. Allocates nothing.
+void execute(Work& work, const PictureJob& job);
 
-// For Executor::plan(): oneDNN's name of the kernel, or ours.
+// For Executor::plan(): "winograd avx512", "copy".
 std::string implementation_name(const Work& work);
 
 }  // namespace yolocu::cpu

@@ -1,72 +1,126 @@
 #include "engine/cpu/threads.h"
 
-#include <omp.h>
-#include <sched.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstdlib>
+#include <chrono>
 #include <system_error>
-#include <thread>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace yolocu::cpu {
 namespace {
 
-// Sleeping threads cost some kilobytes each; on larger machines spinning hurts less.
-constexpr int kMaxSleepingThreads = 65;
+// Longer than what lies between two loops of a picture, shorter than a time slice: on a busy
+// machine that is all that a waiting worker wastes.
+constexpr std::chrono::microseconds kSpin(100);
+constexpr int kPausesAClockRead = 32;
+
+void pause() {
+#if defined(__x86_64__)
+  _mm_pause();
+#endif
+}
+
+uint32_t loop_of(uint64_t ticket) {
+  return static_cast<uint32_t>(ticket >> 32);
+}
+
+constexpr uint32_t kNoChunk = 0xFFFFFFFFu;  // no loop has as many
+
+uint64_t make_ticket(uint32_t loop, uint32_t chunk) {
+  return static_cast<uint64_t>(loop) << 32 | chunk;
+}
+
+int64_t chunk_of(uint64_t ticket) {
+  return static_cast<int64_t>(ticket & kNoChunk);
+}
 
 }  // namespace
 
-ThreadScope::ThreadScope(int threads) : previous_(omp_get_max_threads()) {
-  omp_set_num_threads(threads);
-}
-
-ThreadScope::~ThreadScope() {
-  omp_set_num_threads(previous_);
-}
-
-std::shared_ptr<SleepingTeam> SleepingTeam::share() {
-  static std::mutex mutex;
-  static std::weak_ptr<SleepingTeam> shared;
-  const std::lock_guard lock(mutex);
-  std::shared_ptr<SleepingTeam> team = shared.lock();
-  if (team == nullptr) {
-    team = std::make_shared<SleepingTeam>();
-    shared = team;
-  }
-  return team;
-}
-
-SleepingTeam::SleepingTeam() : owner_(getpid()) {
-  if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
-  // libgomp counts the sleeping threads but their leader, and one working thread at least.
-  const int threads = omp_get_num_procs() + 1;
-  if (threads > kMaxSleepingThreads) return;
-  try {
-    leader_ = std::thread([this, threads] { sleep(threads); });
-  } catch (const std::system_error&) {  // pictures only take longer without it
+Team::Team(int threads) : owner_(getpid()) {
+  for (int i = 1; i < threads; ++i) {
+    try {
+      workers_.emplace_back([this, i] { work(i); });
+    } catch (const std::system_error&) {
+      return;  // pictures only take longer
+    }
   }
 }
 
-SleepingTeam::~SleepingTeam() {
-  if (!leader_.joinable()) return;
-  if (getpid() != owner_) {  // the child of a fork has no such thread
-    leader_.detach();
+Team::~Team() {
+  if (getpid() != owner_) {
+    for (std::thread& worker : workers_) worker.detach();
     return;
   }
-  {
-    const std::lock_guard lock(mutex_);
-    ending_ = true;
-  }
-  end_.notify_all();
-  leader_.join();
+  ending_ = true;
+  ++loop_;
+  loop_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
 }
 
-void SleepingTeam::sleep(int threads) {
-#pragma omp parallel num_threads(threads)
-  {
-    std::unique_lock lock(mutex_);
-    end_.wait(lock, [this] { return ending_; });
+void Team::run_job(int64_t count, Job job) {
+  const uint32_t next = loop_of(ticket_.load()) + 2;
+  ticket_.store(make_ticket(next - 1, kNoChunk));
+  call_.store(job.call, std::memory_order_release);
+  context_.store(job.context, std::memory_order_release);
+  count_.store(count, std::memory_order_release);
+  unfinished_.store(count, std::memory_order_relaxed);
+  const uint64_t ticket = make_ticket(next, 0);
+  ticket_.store(ticket);
+  loop_.store(next);
+  if (sleepers_.load() > 0) loop_.notify_all();
+  take_chunks(ticket, 0);
+  while (unfinished_.load(std::memory_order_acquire) > 0) {
+    for (int i = 0; i < kPausesAClockRead; ++i) pause();
+  }
+}
+
+void Team::take_chunks(uint64_t ticket, int thread) {
+  const uint32_t loop = loop_of(ticket);
+  while (true) {
+    // Read before the chunk is taken: if taking succeeds, the loop was this one all the while, as
+    // whoever sees a field of the next one sees its odd number, too.
+    const auto call = call_.load(std::memory_order_acquire);
+    const void* const context = context_.load(std::memory_order_acquire);
+    const int64_t count = count_.load(std::memory_order_acquire);
+    if (chunk_of(ticket) >= count) return;
+    if (ticket_.compare_exchange_weak(ticket, ticket + 1)) {
+      call(context, chunk_of(ticket), thread);
+      unfinished_.fetch_sub(1, std::memory_order_acq_rel);
+      ticket = ticket_.load();
+    }
+    if (loop_of(ticket) != loop) return;
+  }
+}
+
+uint64_t Team::wait_for_next(uint64_t seen) {
+  using Clock = std::chrono::steady_clock;
+  const auto changed = [&] {
+    const uint32_t loop = loop_of(ticket_.load());
+    return (loop % 2 == 0 && loop != loop_of(seen)) || ending_;
+  };
+  for (const auto start = Clock::now(); Clock::now() - start < kSpin;) {
+    for (int i = 0; i < kPausesAClockRead; ++i) {
+      if (changed()) return ticket_.load();
+      pause();
+    }
+  }
+  const uint32_t slept_on = loop_.load();
+  ++sleepers_;
+  if (!changed()) loop_.wait(slept_on);
+  --sleepers_;
+  return ticket_.load();
+}
+
+void Team::work(int thread) {
+  uint64_t seen = 0;
+  while (!ending_) {
+    const uint64_t ticket = wait_for_next(seen);
+    if (loop_of(ticket) % 2 != 0) continue;  // ending, or the next loop is being prepared
+    if (loop_of(ticket) != loop_of(seen)) take_chunks(ticket, thread);
+    seen = ticket;
   }
 }
 

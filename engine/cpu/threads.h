@@ -1,68 +1,71 @@
-// Threads of the cpu device: oneDNN's and our own loops share OpenMP's.
+// The threads of one executor.
+//
+// A picture passes through a hundred loops of some tens of microseconds. Threads that sleep between
+// them wake too late; threads that spin, and wait for each other at every barrier, stand still for
+// whole time slices when another process has one of their processors. Here the caller and its
+// workers take chunks of each loop as they come: a worker that is kept from running delays nothing
+// but the chunk that it holds. Workers spin for a moment after each loop, then sleep.
 #pragma once
 
 #include <sys/types.h>
 
-#include <condition_variable>
+#include <atomic>
 #include <cstdint>
-#include <memory>
-#include <mutex>
 #include <thread>
+#include <vector>
 
 namespace yolocu::cpu {
 
-// Parallel regions that the calling thread starts have `threads` threads until the end of the
-// scope.
-class ThreadScope {
+class Team {
  public:
-  explicit ThreadScope(int threads);
-  ~ThreadScope();
-  ThreadScope(const ThreadScope&) = delete;
-  ThreadScope& operator=(const ThreadScope&) = delete;
+  // threads >= 1, the caller of run() included. Fewer if the system refuses to make more.
+  explicit Team(int threads);
+  ~Team();
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // body(i, thread) for 0 <= i < count, 0 <= thread < threads(), in any order; no two calls with
+  // one thread number at a time. Returns when all are done. Calls must not depend on each other,
+  // throw or call run(). One caller at a time. count < 2^31.
+  template <typename Body>
+  void run(int64_t count, const Body& body) {
+    if (count <= 1 || workers_.empty()) {
+      for (int64_t i = 0; i < count; ++i) body(i, 0);
+      return;
+    }
+    run_job(count, {[](const void* context, int64_t i, int thread) {
+                      (*static_cast<const Body*>(context))(i, thread);
+                    },
+                    &body});
+  }
 
  private:
-  int previous_ = 1;
+  struct Job {
+    void (*call)(const void* context, int64_t i, int thread) = nullptr;
+    const void* context = nullptr;
+  };
+
+  void run_job(int64_t count, Job job);
+  void work(int thread);
+  // Takes chunks of the loop that `ticket` belongs to until there are none.
+  void take_chunks(uint64_t ticket, int thread);
+  uint64_t wait_for_next(uint64_t seen);
+
+  std::vector<std::thread> workers_;
+  const pid_t owner_;  // threads do not survive a fork; the child works alone
+  // The number of the loop in the upper half, its next chunk in the lower one. A chunk is taken by
+  // adding 1. The number changes only when all chunks of the loop before are done: first to an odd
+  // one, while the fields below are written, then to an even one.
+  alignas(64) std::atomic<uint64_t> ticket_{0};
+  std::atomic<decltype(Job::call)> call_{nullptr};
+  std::atomic<const void*> context_{nullptr};
+  std::atomic<int64_t> count_{0};
+  alignas(64) std::atomic<int64_t> unfinished_{0};
+  alignas(64) std::atomic<uint32_t> loop_{0};  // what sleeping workers wait on
+  std::atomic<int> sleepers_{0};
+  std::atomic<bool> ending_{false};
 };
-
-// Keeps barriers short on busy machines, for as long as somebody holds it; share() gives the one of
-// the process. By default libgomp's threads spin 300,000 times at each of the hundred barriers of a
-// picture before they sleep. If another process holds one of the processors, the spinning thread
-// keeps the thread that it waits for from running: see README.md for what that costs. libgomp's
-// manual says (GOMP_SPINCOUNT) that with more OpenMP threads than processors it spins 100 times; so
-// this holds a team of sleeping threads, one more than there are processors. It stays empty where
-// OMP_WAIT_POLICY or GOMP_SPINCOUNT is set (the user's choice), on machines of more than 64
-// processors and where no thread can be made. OpenMP libraries other than libgomp ignore it.
-class SleepingTeam {
- public:
-  static std::shared_ptr<SleepingTeam> share();
-  SleepingTeam();
-  ~SleepingTeam();
-  SleepingTeam(const SleepingTeam&) = delete;
-  SleepingTeam& operator=(const SleepingTeam&) = delete;
-
- private:
-  void sleep(int threads);
-
-  const pid_t owner_;  // threads do not survive a fork
-  std::mutex mutex_;
-  std::condition_variable end_;
-  bool ending_ = false;
-  std::thread leader_;
-};
-
-// body(i) for 0 <= i < count, spread over the threads of the scope. The calls must not depend on
-// each other and must not throw.
-template <typename Body>
-void parallel_for(int64_t count, const Body& body) {
-#pragma omp parallel for schedule(static)
-  for (int64_t i = 0; i < count; ++i) body(i);
-}
-
-// The same for calls that take very different times.
-template <typename Body>
-void parallel_tasks(int64_t count, const Body& body) {
-#pragma omp parallel for schedule(dynamic)
-  for (int64_t i = 0; i < count; ++i) body(i);
-}
 
 }  // namespace yolocu::cpu

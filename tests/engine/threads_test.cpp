@@ -1,47 +1,90 @@
-// How many threads, and the team that keeps libgomp's barriers short.
+// How many threads, and the team that shares the chunks of a loop.
 #include "engine/cpu/threads.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <iterator>
-#include <memory>
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
 
 #include "engine/processors.h"
 
 namespace yolocu {
 namespace {
 
-int64_t thread_count() {
-  const auto tasks = std::filesystem::directory_iterator("/proc/self/task");
-  return std::distance(std::filesystem::begin(tasks), std::filesystem::end(tasks));
+using cpu::Team;
+
+// Every chunk of every loop once, each thread number by one thread at a time.
+void check_loops(Team& team, int64_t loops, int64_t count) {
+  std::vector<std::atomic<int>> calls(static_cast<size_t>(count));
+  std::vector<std::atomic<int>> busy(static_cast<size_t>(team.threads()));
+  std::atomic<int> clashes{0};
+  for (int64_t loop = 0; loop < loops; ++loop) {
+    team.run(count, [&](int64_t i, int thread) {
+      if (busy[static_cast<size_t>(thread)].exchange(1) != 0) ++clashes;
+      ++calls[static_cast<size_t>(i)];
+      busy[static_cast<size_t>(thread)] = 0;
+    });
+    for (const std::atomic<int>& n : calls) ASSERT_EQ(n, loop + 1);
+  }
+  EXPECT_EQ(clashes, 0);
 }
 
-TEST(SleepingTeam, LivesAsLongAsSomebodyHoldsIt) {
-  if (getenv("OMP_WAIT_POLICY") != nullptr || getenv("GOMP_SPINCOUNT") != nullptr) {
-    GTEST_SKIP() << "the environment chooses how OpenMP waits";
+TEST(Team, RunsEveryChunkOnce) {
+  for (const int threads : {1, 2, 5}) {
+    Team team(threads);
+    EXPECT_EQ(team.threads(), threads);
+    for (const int64_t count : {1, 2, 3, 100}) check_loops(team, 2000 / count, count);
   }
-  const int64_t before = thread_count();
-  auto first = cpu::SleepingTeam::share();
-  auto second = cpu::SleepingTeam::share();
-  EXPECT_EQ(first, second);
-  first.reset();
-  EXPECT_GT(thread_count(), before);
-  const std::weak_ptr<cpu::SleepingTeam> watch = second;
-  second.reset();
-  EXPECT_TRUE(watch.expired());
 }
 
-TEST(SleepingTeam, TheUsersChoiceLeavesItEmpty) {
-  if (getenv("GOMP_SPINCOUNT") != nullptr) GTEST_SKIP() << "GOMP_SPINCOUNT is set";
-  setenv("GOMP_SPINCOUNT", "1000", 0);
-  const int64_t before = thread_count();
-  {
-    const cpu::SleepingTeam team;
-    EXPECT_EQ(thread_count(), before);
+TEST(Team, LoopsOfNoChunksDoNothing) {
+  Team team(2);
+  team.run(0, [](int64_t, int) { FAIL(); });
+}
+
+TEST(Team, ResultsOfALoopAreSeenByTheNext) {
+  Team team(3);
+  std::vector<int64_t> values(64, 0);
+  for (int64_t loop = 0; loop < 3000; ++loop) {
+    team.run(64, [&](int64_t i, int) {
+      const auto from = static_cast<size_t>((i + loop) % 64);
+      if (loop % 2 == 0) values[from] += 1;
+    });
   }
-  unsetenv("GOMP_SPINCOUNT");
+  for (const int64_t value : values) EXPECT_EQ(value, 1500);
+}
+
+TEST(Team, WakesWorkersThatSleep) {
+  Team team(2);
+  for (int i = 0; i < 5; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));  // longer than workers spin
+    std::atomic<int> arrived{0};
+    // Passes only if two threads are in the loop at once.
+    team.run(2, [&](int64_t, int) {
+      ++arrived;
+      while (arrived < 2) std::this_thread::yield();
+    });
+    EXPECT_EQ(arrived, 2);
+  }
+}
+
+TEST(Team, AChildOfAForkWorksAlone) {
+  Team team(2);
+  check_loops(team, 10, 10);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    std::atomic<int64_t> sum{0};
+    team.run(100, [&](int64_t i, int) { sum += i; });
+    _exit(sum == 4950 ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(Threads, MoreThanUsableProcessorsAreNotUsed) {

@@ -1,0 +1,72 @@
+// What decoding heads takes of the vector unit; the formulas are those of postprocess/decode.h.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/cpu/kernels/epilogue.h"
+
+namespace yolocu::cpu {
+
+// y[i] = 1 / (1 + e^-x[i]); may be in place.
+template <typename Set>
+void sigmoid_all(float* y, const float* x, int64_t count) {
+  using F = typename Set::F;
+  int64_t i = 0;
+  for (; i + Set::kLanes <= count; i += Set::kLanes) store(y + i, sigmoid<Set>(load<F>(x + i)));
+  if (i == count) return;
+  F last = {};
+  for (int64_t j = i; j < count; ++j) last[j - i] = x[j];
+  last = sigmoid<Set>(last);
+  for (int64_t j = i; j < count; ++j) y[j] = last[j - i];
+}
+
+// The greatest of count >= 1 numbers; NaN counts as less than all others.
+template <typename Set>
+float greatest(const float* x, int64_t count) {
+  using F = typename Set::F;
+  float most = -__builtin_inff();
+  int64_t i = 0;
+  if (count >= Set::kLanes) {
+    F lanes = broadcast<Set>(most);
+    for (; i + Set::kLanes <= count; i += Set::kLanes) {
+      const F value = load<F>(x + i);
+      lanes = value > lanes ? value : lanes;
+    }
+    for (int j = 0; j < Set::kLanes; ++j) most = lanes[j] > most ? lanes[j] : most;
+  }
+  for (; i < count; ++i) most = x[i] > most ? x[i] : most;
+  return most;
+}
+
+// sides[i] = sum_j j * softmax(logits[i * bins ..])_j for the four sides of a box.
+template <typename Set>
+void expected_bins(float* sides, const float* logits, int64_t bins) {
+  using F = typename Set::F;
+  F numbers = {};
+  for (int j = 0; j < Set::kLanes; ++j) numbers[j] = static_cast<float>(j);
+  for (int side = 0; side < 4; ++side, logits += bins) {
+    const float most = greatest<Set>(logits, bins);
+    F sums = {};
+    F weighted = {};
+    for (int64_t begin = 0; begin < bins; begin += Set::kLanes) {
+      F values = broadcast<Set>(-__builtin_inff());
+      if (begin + Set::kLanes <= bins) {
+        values = load<F>(logits + begin);
+      } else {
+        for (int64_t j = begin; j < bins; ++j) values[j - begin] = logits[j];
+      }
+      const F powers = exponential<Set>(values - most);
+      sums += powers;
+      weighted += powers * (numbers + static_cast<float>(begin));
+    }
+    float sum = 0;
+    float weighted_sum = 0;
+    for (int j = 0; j < Set::kLanes; ++j) {
+      sum += sums[j];
+      weighted_sum += weighted[j];
+    }
+    sides[side] = weighted_sum / sum;
+  }
+}
+
+}  // namespace yolocu::cpu

@@ -1,0 +1,73 @@
+// The element types of feature maps as the kernels see them.
+#pragma once
+
+#include <cstdint>
+
+#if defined(__AVX512BF16__) && defined(__AVX512VNNI__)
+#include <immintrin.h>
+#endif
+
+#include "engine/cpu/kernels/instruction_set.h"
+
+namespace yolocu::cpu {
+
+// kU8: real = scale * (q - zero point), both of the tensor.
+enum class Element : uint8_t { kF32, kBf16, kU8 };
+
+constexpr int64_t element_bytes(Element element) {
+  switch (element) {
+    case Element::kF32: return 4;
+    case Element::kBf16: return 2;
+    case Element::kU8: return 1;
+  }
+  return 4;
+}
+
+// For each: Source (of feature maps), Weight, Accumulator, and kPack, how many input channels one
+// multiply-add of a lane takes. dot(): accumulator + source x weight. broadcast_source(): the kPack
+// channels at `x` in every lane. load_floats, store_floats: kLanes elements as floats, stored
+// rounded to nearest even.
+template <typename Set>
+struct F32Element {
+  using Source = float;
+  using Weight = float;
+  using Accumulator = typename Set::F;
+  static constexpr int kPack = 1;
+  static constexpr Source kPadding = 0;  // what a convolution sees outside of the picture
+
+  static Accumulator broadcast_source(const Source* x) { return broadcast<Set>(*x); }
+  static Accumulator load_weights(const Weight* w) { return load<Accumulator>(w); }
+  static Accumulator dot(Accumulator a, Accumulator x, Accumulator w) { return x * w + a; }
+
+  static typename Set::F load_floats(const Source* x) { return load<typename Set::F>(x); }
+  static void store_floats(Source* y, typename Set::F value) { store(y, value); }
+};
+
+template <typename Set>
+struct Bf16Element {
+  using Source = uint16_t;
+  using Weight = uint16_t;
+  using Accumulator = typename Set::F;
+  static constexpr int kPack = 2;
+  static constexpr Source kPadding = 0;
+
+  static typename Set::F load_floats(const Source* x) {
+    const auto bits = __builtin_convertvector(load<typename Set::H>(x), typename Set::U);
+    return bits_as<typename Set::F>(bits << 16);
+  }
+
+#if defined(__AVX512BF16__) && defined(__AVX512VNNI__)
+  static __m512bh broadcast_source(const Source* x) {
+    return bits_as<__m512bh>(_mm512_set1_epi32(load<int32_t>(x)));
+  }
+  static __m512bh load_weights(const Weight* w) { return load<__m512bh>(w); }
+  static Accumulator dot(Accumulator a, __m512bh x, __m512bh w) {
+    return _mm512_dpbf16_ps(a, x, w);
+  }
+  static void store_floats(Source* y, typename Set::F value) {
+    store(y, _mm512_cvtneps_pbh(value));
+  }
+#endif
+};
+
+}  // namespace yolocu::cpu

@@ -1,0 +1,415 @@
+// Every convolution kernel of every instruction set that this processor has, against sums in double
+// precision: exact on integers, within rounding on reals.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "engine/base/half.h"
+#include "engine/base/str_cat.h"
+#include "engine/cpu/conv_algorithm.h"
+#include "engine/cpu/conv_weights.h"
+#include "engine/cpu/threads.h"
+
+namespace yolocu::cpu {
+namespace {
+
+enum class Numbers : uint8_t { kIntegers, kReals };
+
+struct Case {
+  int64_t in = 16, out = 16, height = 5, width = 7;
+  int64_t kernel = 3, stride = 1, padding = 1, groups = 1;
+  SourceLayout layout = SourceLayout::kBlocked;
+  Activation activation = Activation::kNone;
+  bool residual = false;
+};
+
+std::string text(const Case& c) {
+  return str_cat(c.in, " to ", c.out, ", ", c.height, "x", c.width, ", window ", c.kernel, "/",
+                 c.stride, "+", c.padding, ", groups ", c.groups);
+}
+
+// Logical tensors and what the definition makes of them.
+struct Problem {
+  std::vector<float> x, w, bias, residual;  // NHWC, KRSC, K, NHWC
+  std::vector<double> y, bounds;            // bounds: sums of |x w|
+  int64_t out_height = 0, out_width = 0;
+};
+
+double activate(double x, Activation activation) {
+  switch (activation) {
+    case Activation::kNone: return x;
+    case Activation::kSilu: return x / (1 + std::exp(-x));
+    case Activation::kLeakyRelu: return x < 0 ? x * 0.125 : x;
+    case Activation::kRelu: return x < 0 ? 0 : x;
+  }
+  return x;
+}
+
+class Source {
+ public:
+  Source(Numbers numbers, double weight_scale) : numbers_(numbers), weight_scale_(weight_scale) {}
+
+  std::vector<float> values(int64_t count, int64_t largest, double scale = 1) {
+    std::vector<float> list(static_cast<size_t>(count));
+    for (float& value : list) {
+      const double drawn =
+          numbers_ == Numbers::kIntegers
+              ? static_cast<double>(std::uniform_int_distribution<int64_t>(-largest, largest)(bits_))
+              : std::uniform_real_distribution<double>(-1, 1)(bits_);
+      value = static_cast<float>(drawn * scale);
+    }
+    return list;
+  }
+  std::vector<float> weights(int64_t count) { return values(count, 1, weight_scale_); }
+
+ private:
+  Numbers numbers_;
+  double weight_scale_;
+  std::mt19937 bits_{7};
+};
+
+void round_to(std::vector<float>& values, Element element) {
+  if (element != Element::kBf16) return;
+  for (float& value : values) value = bfloat16_to_float(float_to_bfloat16(value));
+}
+
+Problem make_problem(const Case& c, Numbers numbers, double weight_scale, Element source_element,
+                     Element destination, Element weight_element) {
+  Problem p;
+  p.out_height = (c.height + 2 * c.padding - c.kernel) / c.stride + 1;
+  p.out_width = (c.width + 2 * c.padding - c.kernel) / c.stride + 1;
+  Source source(numbers, weight_scale);
+  const int64_t in_group = c.in / c.groups;
+  p.x = source.values(c.height * c.width * c.in, 2);
+  p.w = source.weights(c.out * c.kernel * c.kernel * in_group);
+  p.bias = source.values(c.out, 4);
+  p.residual = source.values(p.out_height * p.out_width * c.out, 4);
+  round_to(p.x, source_element);
+  round_to(p.residual, destination);
+  round_to(p.w, weight_element);
+  for (int64_t py = 0; py < p.out_height; ++py) {
+    for (int64_t px = 0; px < p.out_width; ++px) {
+      for (int64_t k = 0; k < c.out; ++k) {
+        double sum = p.bias[static_cast<size_t>(k)];
+        double bound = std::abs(sum);
+        for (int64_t tap = 0; tap < c.kernel * c.kernel; ++tap) {
+          const int64_t y = py * c.stride + tap / c.kernel - c.padding;
+          const int64_t x = px * c.stride + tap % c.kernel - c.padding;
+          if (y < 0 || y >= c.height || x < 0 || x >= c.width) continue;
+          for (int64_t i = 0; i < in_group; ++i) {
+            const int64_t channel = k / (c.out / c.groups) * in_group + i;
+            const double product =
+                double{p.x[static_cast<size_t>((y * c.width + x) * c.in + channel)]} *
+                double{p.w[static_cast<size_t>((k * c.kernel * c.kernel + tap) * in_group + i)]};
+            sum += product;
+            bound += std::abs(product);
+          }
+        }
+        const auto at = p.y.size();
+        const double added = c.residual ? double{p.residual[at]} : 0.0;
+        p.y.push_back(activate(sum, c.activation) + added);
+        p.bounds.push_back(bound + std::abs(added));
+      }
+    }
+  }
+  return p;
+}
+
+// NHWC to blocks, padding zero.
+std::vector<std::byte> to_blocks(const std::vector<float>& pixels, int64_t channels,
+                                 const ChannelLayout& layout, int64_t block, Element element) {
+  const int64_t count = static_cast<int64_t>(pixels.size()) / channels;
+  std::vector<std::byte> blocks(
+      static_cast<size_t>(count * layout.padded_channels() * element_bytes(element)));
+  for (int64_t p = 0; p < count; ++p) {
+    for (int64_t c = 0; c < channels; ++c) {
+      const int64_t position = layout.position(c);
+      const int64_t index = (position / block * count + p) * block + position % block;
+      const float value = pixels[static_cast<size_t>(p * channels + c)];
+      if (element == Element::kBf16) {
+        reinterpret_cast<uint16_t*>(blocks.data())[index] = float_to_bfloat16(value);
+      } else {
+        reinterpret_cast<float*>(blocks.data())[index] = value;
+      }
+    }
+  }
+  return blocks;
+}
+
+float read(const std::vector<std::byte>& data, int64_t index, Element element) {
+  if (element == Element::kF32) return reinterpret_cast<const float*>(data.data())[index];
+  return bfloat16_to_float(reinterpret_cast<const uint16_t*>(data.data())[index]);
+}
+
+// Memory of one convolution; outputs and scratch start as NaN (all bits set).
+class ConvRun {
+ public:
+  ConvRun(const Case& c, const Problem& problem, const KernelTable& kernels, ConvChoice choice,
+      const ConvShape& shape, int threads)
+      : in_(c.layout == SourceLayout::kPicture ? ChannelLayout::dense(c.in)
+                                               : ChannelLayout(c.in, {}, kernels.lanes)),
+        out_(c.out, {}, kernels.lanes) {
+    const ConvOp op{.out_channels = c.out,
+                    .kernel = c.kernel,
+                    .stride = c.stride,
+                    .padding = c.padding,
+                    .groups = c.groups};
+    const ConvPart part{&op, &in_, &out_};
+    ConvTask task = plan_conv(shape, choice, kernels, threads);
+    const Element weight_type = weight_element(shape, choice.algorithm);
+    std::vector<std::byte> weights(
+        static_cast<size_t>(weight_elements(task, choice.algorithm, kernels.lanes) *
+                            element_bytes(weight_type)));
+    const TensorView weight{DType::kF32,
+                            {c.out, c.kernel, c.kernel, c.in / c.groups},
+                            std::as_bytes(std::span(problem.w))};
+    const Status packed =
+        pack_weights(weights, weight, part, task, choice.algorithm, kernels.lanes);
+    EXPECT_TRUE(packed.ok()) << packed.message();
+    std::vector<float> bias(static_cast<size_t>(shape.out_channels));
+    std::copy(problem.bias.begin(), problem.bias.end(), bias.begin());
+    const int64_t block = c.layout == SourceLayout::kPicture ? c.in : kernels.lanes;
+    const auto x = to_blocks(problem.x, c.in, in_, block, shape.source);
+    const auto residual =
+        to_blocks(problem.residual, c.out, out_, kernels.lanes, shape.destination);
+    y.assign(residual.size(), std::byte{0xFF});
+    task.source = x.data();
+    task.destination = y.data();
+    task.residual = c.residual ? residual.data() : nullptr;
+    task.weights = weights.data();
+    task.bias = bias.data();
+    Team team(threads);
+    struct alignas(64) Line {
+      std::byte bytes[64];
+    };
+    std::vector<Line> scratch(static_cast<size_t>(task.scratch_bytes / 64 * team.threads() + 1));
+    for (Line& line : scratch) std::fill(std::begin(line.bytes), std::end(line.bytes), std::byte{0xFF});
+    team.run(task.chunks(), [&](int64_t chunk, int thread) {
+      choice.kernel(task, chunk, scratch.data()->bytes + thread * task.scratch_bytes);
+    });
+  }
+
+  // Of channel k at pixel p of `pixels`.
+  float at(int64_t k, int64_t p, int64_t pixels, int64_t block, Element element) const {
+    return read(y, (k / block * pixels + p) * block + k % block, element);
+  }
+
+  std::vector<std::byte> y;
+
+ private:
+  ChannelLayout in_, out_;
+};
+
+constexpr double kWinogradScale = 576;  // all products of G by it are integers
+
+// The tolerance: eps of the sums, and of what the destination rounds to.
+double tolerance(Numbers numbers, ConvAlgorithm algorithm, Element destination, double y,
+                 double bound) {
+  const double rounding = destination == Element::kBf16 ? std::abs(y) / 256 : 0.0;
+  if (numbers == Numbers::kIntegers) return rounding;
+  const double factor = algorithm == ConvAlgorithm::kWinograd ? 320 : 32;
+  return rounding + factor * double{std::numeric_limits<float>::epsilon()} * bound;
+}
+
+void check(const Case& c, Numbers numbers, const KernelTable& kernels, ConvAlgorithm algorithm,
+           Element source, Element destination) {
+  SCOPED_TRACE(str_cat(kernels.name, " ", algorithm_name(algorithm), " ", text(c), " elements ",
+                       static_cast<int>(source), static_cast<int>(destination)));
+  const int64_t lanes = kernels.lanes;
+  const auto padded = [&](int64_t channels) { return (channels + lanes - 1) / lanes * lanes; };
+  const bool is_picture = c.layout == SourceLayout::kPicture;
+  const int64_t out_height = (c.height + 2 * c.padding - c.kernel) / c.stride + 1;
+  const int64_t out_width = (c.width + 2 * c.padding - c.kernel) / c.stride + 1;
+  const ConvShape shape{.source = source,
+                        .destination = destination,
+                        .layout = c.layout,
+                        .in_channels = is_picture ? c.in : padded(c.in),
+                        .in_height = c.height,
+                        .in_width = c.width,
+                        .out_channels = padded(c.out),
+                        .out_height = out_height,
+                        .out_width = out_width,
+                        .kernel = c.kernel,
+                        .stride = c.stride,
+                        .padding = c.padding,
+                        .groups = c.groups > 1 && c.in / c.groups % lanes == 0 &&
+                                          c.out / c.groups % lanes == 0
+                                      ? c.groups
+                                      : 1,
+                        .activation = c.activation,
+                        .negative_slope = 0.125f};
+  const ConvKernel kernel = algorithm == ConvAlgorithm::kWinograd ? kernels.winograd(shape)
+                                                                  : kernels.direct(shape);
+  if (kernel == nullptr) return;  // counted by KernelsAreThere
+  const ConvChoice choice{algorithm, kernel};
+  const double scale = numbers == Numbers::kIntegers && algorithm == ConvAlgorithm::kWinograd
+                           ? kWinogradScale
+                           : 1.0;
+  const Problem problem =
+      make_problem(c, numbers, scale, source, destination, weight_element(shape, algorithm));
+  for (const int threads : {1, 3}) {
+    const ConvRun run(c, problem, kernels, choice, shape, threads);
+    const int64_t pixels = out_height * out_width;
+    for (int64_t p = 0; p < pixels; ++p) {
+      for (int64_t k = 0; k < shape.out_channels; ++k) {
+        const double actual = run.at(k, p, pixels, lanes, destination);
+        if (k >= c.out) {
+          ASSERT_EQ(actual, 0) << "padding channel " << k << " of pixel " << p;
+          continue;
+        }
+        const auto at = static_cast<size_t>(p * c.out + k);
+        const double expected = problem.y[at];
+        const double most =
+            tolerance(numbers, algorithm, destination, expected, problem.bounds[at]);
+        ASSERT_TRUE(std::abs(actual - expected) <= most)
+            << "channel " << k << " of pixel " << p << ": " << actual << ", expected " << expected
+            << ", threads " << threads;
+      }
+    }
+  }
+}
+
+std::vector<const KernelTable*> tables() {
+  std::vector<const KernelTable*> list;
+  for (const KernelTable* table : {portable_kernels(), avx2_kernels(), avx512_kernels(),
+                                   avx512_dot_kernels()}) {
+    if (table != nullptr && can_run(*table)) list.push_back(table);
+  }
+  return list;
+}
+
+void check_all(const Case& c, Numbers numbers, ConvAlgorithm algorithm) {
+  for (const KernelTable* table : tables()) {
+    check(c, numbers, *table, algorithm, Element::kF32, Element::kF32);
+    if (!table->has_dot) continue;
+    check(c, numbers, *table, algorithm, Element::kF32, Element::kBf16);
+    check(c, numbers, *table, algorithm, Element::kBf16, Element::kBf16);
+    check(c, numbers, *table, algorithm, Element::kBf16, Element::kF32);
+  }
+}
+
+TEST(CpuConv, KernelsAreThere) {
+  for (const KernelTable* table : tables()) {
+    ConvShape shape{.in_channels = 16, .out_channels = 16, .kernel = 3};
+    EXPECT_NE(table->direct(shape), nullptr) << table->name;
+    EXPECT_NE(table->winograd(shape), nullptr) << table->name;
+    shape.source = shape.destination = Element::kBf16;
+    EXPECT_EQ(table->direct(shape) != nullptr, table->has_dot) << table->name;
+    EXPECT_EQ(table->winograd(shape) != nullptr, table->has_dot) << table->name;
+    shape.stride = 3;
+    EXPECT_EQ(table->direct(shape), nullptr) << table->name;
+    EXPECT_EQ(table->winograd(shape), nullptr) << table->name;
+  }
+  EXPECT_STREQ(tables().back()->name, kernel_table().name);
+}
+
+// Every width of the register tile and what is left of it, one block, two, and two with one left.
+TEST(CpuConv, DirectIsExactOnEveryWidth) {
+  for (int64_t width = 1; width <= 31; ++width) {
+    check_all({.in = 16, .out = 16, .height = 2, .width = width, .kernel = 1, .padding = 0},
+              Numbers::kIntegers, ConvAlgorithm::kDirect);
+    check_all({.in = 32, .out = 48, .height = 3, .width = width}, Numbers::kIntegers,
+              ConvAlgorithm::kDirect);
+    check_all({.in = 16, .out = 32, .height = 4, .width = width, .stride = 2}, Numbers::kIntegers,
+              ConvAlgorithm::kDirect);
+  }
+}
+
+TEST(CpuConv, DirectIsExactOnChannelsGroupsAndWindows) {
+  for (const Case& c : std::initializer_list<Case>{
+           {.in = 3, .out = 5},
+           {.in = 17, .out = 33},
+           {.in = 64, .out = 64, .groups = 4},
+           {.in = 24, .out = 40, .groups = 8},
+           {.in = 20, .out = 20, .kernel = 5, .padding = 2},
+           {.in = 20, .out = 20, .kernel = 7, .stride = 2, .padding = 3},
+           {.in = 20, .out = 20, .kernel = 2, .padding = 0},
+           {.in = 20, .out = 20, .kernel = 1, .padding = 2},
+           {.in = 20, .out = 20, .height = 1, .width = 1},
+           {.in = 20, .out = 20, .height = 1, .width = 1, .kernel = 5, .padding = 4},
+           {.in = 20, .out = 20, .activation = Activation::kRelu},
+           {.in = 20, .out = 20, .activation = Activation::kLeakyRelu, .residual = true},
+           {.in = 20, .out = 20, .kernel = 1, .padding = 0, .residual = true},
+       }) {
+    check_all(c, Numbers::kIntegers, ConvAlgorithm::kDirect);
+  }
+}
+
+TEST(CpuConv, PicturesAreExact) {
+  for (int64_t width = 1; width <= 40; width += 3) {
+    for (const int64_t stride : {1, 2}) {
+      check_all({.in = 3,
+                 .out = 40,
+                 .height = 6,
+                 .width = width,
+                 .stride = stride,
+                 .layout = SourceLayout::kPicture},
+                Numbers::kIntegers, ConvAlgorithm::kDirect);
+    }
+  }
+}
+
+// Weights are multiples of 576, so that no transformed number is a fraction.
+TEST(CpuConv, WinogradIsExactOnIntegers) {
+  for (int64_t height = 1; height <= 9; ++height) {
+    check_all({.in = 16, .out = 16, .height = height, .width = 11 - height}, Numbers::kIntegers,
+              ConvAlgorithm::kWinograd);
+  }
+  for (const Case& c : std::initializer_list<Case>{
+           {.in = 3, .out = 5},
+           {.in = 17, .out = 33, .height = 8, .width = 33},
+           {.in = 32, .out = 48, .height = 12, .width = 20},
+           {.in = 20, .out = 20, .padding = 0},
+           {.in = 20, .out = 20, .padding = 2},
+           {.in = 20, .out = 20, .activation = Activation::kLeakyRelu, .residual = true},
+       }) {
+    check_all(c, Numbers::kIntegers, ConvAlgorithm::kWinograd);
+  }
+}
+
+TEST(CpuConv, RealsAreCloseWithSilu) {
+  for (const ConvAlgorithm algorithm : {ConvAlgorithm::kDirect, ConvAlgorithm::kWinograd}) {
+    for (const Case& c : std::initializer_list<Case>{
+             {.in = 64, .out = 32, .height = 13, .width = 29, .activation = Activation::kSilu},
+             {.in = 300, .out = 16, .height = 4, .width = 4, .activation = Activation::kSilu},
+             {.in = 48, .out = 80, .activation = Activation::kSilu, .residual = true},
+         }) {
+      check_all(c, Numbers::kReals, algorithm);
+    }
+  }
+}
+
+// One bad input spoils the outputs whose windows hold it, and at least those.
+TEST(CpuConv, NanReachesTheOutputs) {
+  const Case c{.in = 16, .out = 16, .height = 9, .width = 9, .activation = Activation::kSilu};
+  for (const KernelTable* table : tables()) {
+    const ConvShape shape{.in_channels = 16,
+                          .in_height = 9,
+                          .in_width = 9,
+                          .out_channels = 16,
+                          .out_height = 9,
+                          .out_width = 9,
+                          .kernel = 3,
+                          .padding = 1,
+                          .activation = Activation::kSilu};
+    for (const ConvAlgorithm algorithm : {ConvAlgorithm::kDirect, ConvAlgorithm::kWinograd}) {
+      Problem problem = make_problem(c, Numbers::kReals, 1, Element::kF32, Element::kF32, Element::kF32);
+      problem.x[static_cast<size_t>((4 * 9 + 4) * 16)] = std::nanf("");
+      const ConvChoice choice{algorithm, algorithm == ConvAlgorithm::kWinograd
+                                             ? table->winograd(shape)
+                                             : table->direct(shape)};
+      const ConvRun run(c, problem, *table, choice, shape, 1);
+      for (int64_t y = 3; y <= 5; ++y) {
+        for (int64_t x = 3; x <= 5; ++x) {
+          EXPECT_TRUE(std::isnan(run.at(0, y * 9 + x, 81, table->lanes, Element::kF32)))
+              << table->name << " " << algorithm_name(algorithm) << " " << y << " " << x;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace yolocu::cpu
