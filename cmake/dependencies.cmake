@@ -7,27 +7,9 @@ function(yolocu_require found package purpose)
   endif()
 endfunction()
 
-# Shared in every build: an archive of libzip would not bring the libraries it was built with, and
-# one of the OpenMP runtime would be a second one beside oneDNN's.
+# Shared in every build: an archive of libzip would not bring the libraries it was built with.
 find_package(LibZip QUIET)
 yolocu_require(LibZip_FOUND libzip-dev "libzip (checkpoints are zip archives)")
-
-set(YOLOCU_HAS_ONEDNN OFF)
-if(NOT YOLOCU_ONEDNN STREQUAL "OFF")
-  find_package(OneDNN QUIET)
-  if(OneDNN_FOUND)
-    set(YOLOCU_HAS_ONEDNN ON)
-    # oneDNN's threads are OpenMP's; our own loops share them.
-    find_package(OpenMP QUIET COMPONENTS CXX)
-    yolocu_require(OpenMP_CXX_FOUND g++ "OpenMP of the C++ compiler (threads of the CPU device)")
-  elseif(YOLOCU_ONEDNN STREQUAL "ON")
-    yolocu_require(OneDNN_FOUND libdnnl-dev
-      "oneDNN (fast CPU device; -DYOLOCU_ONEDNN=OFF does without)")
-  else()
-    message(WARNING "oneDNN was not found: the cpu device is left out and only the slow reference "
-      "device remains. Install the package libdnnl-dev to have it")
-  endif()
-endif()
 
 if(YOLOCU_PORTABLE)
   set(CMAKE_FIND_LIBRARY_SUFFIXES .a ${CMAKE_FIND_LIBRARY_SUFFIXES})

@@ -33,7 +33,6 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/yolocuConfigVersion.cmake
 install(FILES
   ${PROJECT_BINARY_DIR}/yolocuConfig.cmake
   ${PROJECT_BINARY_DIR}/yolocuConfigVersion.cmake
-  ${PROJECT_SOURCE_DIR}/cmake/FindOneDNN.cmake
   DESTINATION ${YOLOCU_PACKAGE_DIR})
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
@@ -52,10 +51,7 @@ if(YOLOCU_PORTABLE)
     # Otherwise shared libraries would bind to parts of the archives in the program (libzip to our
     # static libcrypto) and to their own copy for the rest.
     -Wl,--exclude-libs,ALL)
-  if(NOT YOLOCU_HAS_ONEDNN)
-    # oneDNN is C++ and shared: with it one shared libstdc++ is copied and used by both.
-    target_link_options(yolocu PRIVATE -static-libstdc++ -static-libgcc)
-  endif()
+  target_link_options(yolocu PRIVATE -static-libstdc++ -static-libgcc)
   set(YOLOCU_PORTABLE_STAMP ${PROJECT_BINARY_DIR}/portable_libraries.stamp)
   add_custom_command(OUTPUT ${YOLOCU_PORTABLE_STAMP}
     COMMAND ${CMAKE_COMMAND}

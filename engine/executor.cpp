@@ -124,13 +124,7 @@ Result<std::unique_ptr<Executor>> create(std::shared_ptr<const Model> model, Dev
   switch (chosen) {
     case Device::kAuto: break;
     case Device::kReference: return create_reference_executor(std::move(model), resolved);
-    case Device::kCpu:
-#if YOLOCU_HAS_ONEDNN
-      return create_cpu_executor(std::move(model), resolved);
-#else
-      return unsupported(
-          "this build has no cpu executor (it needs oneDNN); use --device reference");
-#endif
+    case Device::kCpu: return create_cpu_executor(std::move(model), resolved);
     case Device::kCuda:
     case Device::kEmulated: return create_on_gpu(std::move(model), chosen, resolved);
   }
@@ -147,11 +141,7 @@ bool has_usable_gpu() {
 Device resolve_device(Device device) {
   if (device != Device::kAuto) return device;
   if (has_usable_gpu()) return Device::kCuda;
-#if YOLOCU_HAS_ONEDNN
   return Device::kCpu;
-#else
-  return Device::kReference;
-#endif
 }
 
 Precision resolve_precision(Device device, Precision precision) {

@@ -1,7 +1,6 @@
 // Runs one model at one batch and size on one device. The plan is made at creation: shapes, views,
-// arena, primitives, rearranged weights. run() allocates nothing of ours on the cpu device (oneDNN
-// makes a small table of arguments at each call) and on the cuda and emulated devices; the
-// reference device allocates every value.
+// arena, primitives, rearranged weights. run() allocates nothing on the cpu, cuda and emulated
+// devices; the reference device allocates every value.
 #pragma once
 
 #include <cstdint>

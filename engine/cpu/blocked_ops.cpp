@@ -92,8 +92,7 @@ void gather_row_of(const Tensor& destination, int64_t to_y, const Tensor& source
       continue;
     }
     const int64_t first = (from_y * plan.step + run.row) * source.width + run.column;
-    const From* from =
-        reinterpret_cast<const From*>(source.data) + source.index(run.source, first);
+    const From* from = reinterpret_cast<const From*>(source.data) + source.index(run.source, first);
     for (int64_t x = 0; x < destination.width; ++x) {
       for (int64_t c = 0; c < run.count; ++c) assign(to[c], to_float(from[c]));
       to += destination.block;
@@ -108,15 +107,15 @@ void gather_row(const Tensor& destination, int64_t to_y, const Tensor& source, i
                 const Gather& plan) {
   const bool to_float = destination.element == Element::kF32;
   const bool from_float = source.element == Element::kF32;
-  const auto row = to_float ? (from_float ? gather_row_of<float, float>
-                                          : gather_row_of<float, uint16_t>)
-                            : (from_float ? gather_row_of<uint16_t, float>
-                                          : gather_row_of<uint16_t, uint16_t>);
+  const auto row =
+      to_float ? (from_float ? gather_row_of<float, float> : gather_row_of<float, uint16_t>)
+               : (from_float ? gather_row_of<uint16_t, float> : gather_row_of<uint16_t, uint16_t>);
   row(destination, to_y, source, from_y, plan);
 }
 
 void gather(Team& team, const Tensor& destination, const Tensor& source, const Gather& plan) {
-  team.run(destination.height, [&](int64_t y, int) { gather_row(destination, y, source, y, plan); });
+  team.run(destination.height,
+           [&](int64_t y, int) { gather_row(destination, y, source, y, plan); });
 }
 
 void upsample(Team& team, const Tensor& destination, const Tensor& source, int64_t factor) {

@@ -78,8 +78,8 @@ void cut(ConvTask& task, int64_t most_tiles, int64_t tile_work, int threads) {
   // Rows of small pictures would be chunks that use their weights only once.
   constexpr int64_t kLeastTiles = 8;
   if (task.tiles / task.tile_chunks < kLeastTiles) {
-    task.tile_chunks = std::max<int64_t>(
-        {1, ceil_div(task.tiles, most_tiles), task.tiles / kLeastTiles});
+    task.tile_chunks =
+        std::max<int64_t>({1, ceil_div(task.tiles, most_tiles), task.tiles / kLeastTiles});
     task.panel_chunks = std::min(panels, ceil_div(wanted, task.tile_chunks));
   }
   task.tiles_a_chunk = ceil_div(task.tiles, task.tile_chunks);
@@ -100,8 +100,8 @@ void plan_direct(ConvTask& task, const KernelTable& kernels, int threads) {
                         (shape.layout == SourceLayout::kPicture ? 1 : pack_of(shape.source));
   cut(task, most_tiles, 2 * pixels * steps, threads);
   const int64_t columns = (pixels - 1) * shape.stride + shape.kernel;
-  task.scratch_bytes = shape.in_channels / shape.groups * shape.kernel * columns *
-                       element_bytes(shape.source);
+  task.scratch_bytes =
+      shape.in_channels / shape.groups * shape.kernel * columns * element_bytes(shape.source);
 }
 
 void plan_winograd(ConvTask& task, const KernelTable& kernels, int threads) {
@@ -114,9 +114,9 @@ void plan_winograd(ConvTask& task, const KernelTable& kernels, int threads) {
   const int64_t fitting = kTransformedBytes / tile_bytes / kernels.tile_pixels;
   const int64_t most_tiles = std::clamp<int64_t>(fitting, 1, 4) * kernels.tile_pixels;
   cut(task, most_tiles, 2 * kWinogradProducts * shape.in_channels, threads);
-  task.scratch_bytes = kWinogradProducts * vector_bytes *
-                       (winograd_stride(blocks, task.tiles_a_chunk) +
-                        winograd_stride(2, task.tiles_a_chunk));
+  task.scratch_bytes =
+      kWinogradProducts * vector_bytes *
+      (winograd_stride(blocks, task.tiles_a_chunk) + winograd_stride(2, task.tiles_a_chunk));
 }
 
 }  // namespace
@@ -131,8 +131,7 @@ const char* algorithm_name(ConvAlgorithm algorithm) {
   return "?";
 }
 
-ConvChoice choose_algorithm(const ConvShape& shape, const KernelTable& kernels,
-                            ConvPolicy policy) {
+ConvChoice choose_algorithm(const ConvShape& shape, const KernelTable& kernels, ConvPolicy policy) {
   if (is_depthwise(shape)) return {ConvAlgorithm::kDepthwise, nullptr};
   if (policy == ConvPolicy::kFastest) {
     if (ConvKernel kernel = kernels.winograd(shape)) return {ConvAlgorithm::kWinograd, kernel};

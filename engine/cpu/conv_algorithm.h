@@ -25,8 +25,7 @@ struct ConvChoice {
 
 // Winograd wherever it may: of all 3 x 3 convolutions of our networks, the smallest (16 to 16
 // channels) gains 1.5 times by it, those of 128 channels 3 times.
-ConvChoice choose_algorithm(const ConvShape& shape, const KernelTable& kernels,
-                            ConvPolicy policy);
+ConvChoice choose_algorithm(const ConvShape& shape, const KernelTable& kernels, ConvPolicy policy);
 
 // The task without addresses: panels, chunks for `threads` threads, scratch.
 ConvTask plan_conv(const ConvShape& shape, const ConvChoice& choice, const KernelTable& kernels,

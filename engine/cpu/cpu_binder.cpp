@@ -134,8 +134,8 @@ class Binder {
     std::vector<Status> statuses(convs_.size());
     team_.run(static_cast<int64_t>(convs_.size()), [&](int64_t i, int) {
       const PreparedConv& conv = convs_[static_cast<size_t>(i)];
-      statuses[static_cast<size_t>(i)] = guarded([&] { return pack(conv); })
-                                             .with_context("node of " + conv.part.conv->weight);
+      statuses[static_cast<size_t>(i)] =
+          guarded([&] { return pack(conv); }).with_context("node of " + conv.part.conv->weight);
     });
     for (const Status& status : statuses) YOLOCU_RETURN_IF_ERROR(status);
     return {};
@@ -155,15 +155,13 @@ class Binder {
     work.task.destination = tensor(step.destination).data;
     work.task.residual = tensor(step.residual).data;
     work.task.weights = bound_.weights.data() + prepared.offset;
-    work.task.bias =
-        reinterpret_cast<const float*>(bound_.weights.data() + prepared.bias_offset());
+    work.task.bias = reinterpret_cast<const float*>(bound_.weights.data() + prepared.bias_offset());
     return work;
   }
 
   Work bind(const PoolStep& step) const {
-    return PoolWork{
-        {step.shape, tensor(step.destination).data, tensor(step.source).data},
-        kernels_.pool(step.shape)};
+    return PoolWork{{step.shape, tensor(step.destination).data, tensor(step.source).data},
+                    kernels_.pool(step.shape)};
   }
 
   Work bind(const UpsampleStep& step) const {
@@ -182,7 +180,7 @@ class Binder {
 
   Work bind(const GatherStep& step) const {
     return GatherWork{tensor(step.destination), tensor(step.source), source_place(step.source),
-                           step.plan};
+                      step.plan};
   }
 
   DecodeTask decode_task(const DecodeStep& step) const {

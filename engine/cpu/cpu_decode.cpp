@@ -19,8 +19,12 @@ float least_logit(float score) {
 
 // Row y of a head as [width, channels] f32.
 const float* gather_pixels(const DecodeHead& head, int64_t y, float* scratch) {
-  Tensor row{reinterpret_cast<std::byte*>(scratch), Element::kF32,  head.channels,
-             head.channels,                         1,              head.blocked.width};
+  Tensor row{reinterpret_cast<std::byte*>(scratch),
+             Element::kF32,
+             head.channels,
+             head.channels,
+             1,
+             head.blocked.width};
   gather_row(row, 0, head.blocked, y, head.to_pixels);
   return scratch;
 }

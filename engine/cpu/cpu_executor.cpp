@@ -98,13 +98,13 @@ class CpuExecutor final : public Executor {
 
   PictureJob job_of(int64_t image) {
     const auto predictions = static_cast<size_t>(anchors_ * row_);
-    return {.picture = input_.floats().data() + image * picture_elements(),
-            .output = {output_.floats().subspan(static_cast<size_t>(image) * predictions,
-                                                predictions),
-                       options_.least_score},
-            .team = &team_,
-            .scratch = bound_.scratch.data(),
-            .scratch_bytes = bound_.scratch_bytes};
+    return {
+        .picture = input_.floats().data() + image * picture_elements(),
+        .output = {output_.floats().subspan(static_cast<size_t>(image) * predictions, predictions),
+                   options_.least_score},
+        .team = &team_,
+        .scratch = bound_.scratch.data(),
+        .scratch_bytes = bound_.scratch_bytes};
   }
 
   double flops(size_t step) const {
@@ -137,8 +137,8 @@ class CpuExecutor final : public Executor {
 Status check_precision(Precision precision) {
   if (precision == Precision::kAuto || precision == Precision::kFp32) return {};
   if (precision != Precision::kBf16) {
-    return unsupported(str_cat("the cpu device computes in fp32 and bf16, not in ",
-                               precision_name(precision)));
+    return unsupported(
+        str_cat("the cpu device computes in fp32 and bf16, not in ", precision_name(precision)));
   }
   if (kernel_table().has_dot) return {};
   return unsupported("this processor has no AVX-512 instructions for bf16; use --precision fp32");

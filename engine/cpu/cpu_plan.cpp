@@ -113,7 +113,8 @@ class Planner {
     for (const int head : graph_.nodes.back().inputs) {
       const auto i = static_cast<size_t>(head);
       const bool is_root = placement_.places[i].root == head;
-      if (is_root && uses_[i] == 1 && std::holds_alternative<ConvOp>(node(head).op)) is_head_[i] = 1;
+      if (is_root && uses_[i] == 1 && std::holds_alternative<ConvOp>(node(head).op))
+        is_head_[i] = 1;
     }
   }
 
@@ -201,15 +202,15 @@ class Planner {
   void visit_pool(int i, PoolKind kind, int64_t kernel, int64_t stride, int64_t padding) {
     PoolStep step{.destination = blocked(i), .source = blocked(node(i).inputs[0])};
     step.shape = {step.source.element,
-                    kind,
-                    step.source.channels,
-                    step.source.height,
-                    step.source.width,
-                    step.destination.height,
-                    step.destination.width,
-                    kernel,
-                    stride,
-                    padding};
+                  kind,
+                  step.source.channels,
+                  step.source.height,
+                  step.source.width,
+                  step.destination.height,
+                  step.destination.width,
+                  kernel,
+                  stride,
+                  padding};
     add_step(i, step);
   }
 
@@ -288,7 +289,7 @@ class Planner {
   std::vector<int> buffer_of_root_;  // kUnused: none yet
   std::vector<int> uses_;            // how many nodes read each value
   std::vector<char> is_head_;
-  std::vector<int> fused_into_;      // the sum that computes this convolution, or kUnused
+  std::vector<int> fused_into_;  // the sum that computes this convolution, or kUnused
 };
 
 }  // namespace

@@ -6,8 +6,8 @@
 #include <variant>
 #include <vector>
 
-#include "engine/cpu/blocked_ops.h"
 #include "engine/cpu/aligned_buffer.h"
+#include "engine/cpu/blocked_ops.h"
 #include "engine/cpu/conv_algorithm.h"
 #include "engine/cpu/cpu_decode.h"
 #include "engine/cpu/kernels/kernel_table.h"
@@ -19,10 +19,10 @@ namespace yolocu::cpu {
 
 // What changes from picture to picture, and who computes.
 struct PictureJob {
-  float* picture = nullptr;      // [height, width, 3] f32
+  float* picture = nullptr;  // [height, width, 3] f32
   DecodeOutput output;
   Team* team = nullptr;
-  std::byte* scratch = nullptr;   // scratch_bytes for each thread of the team
+  std::byte* scratch = nullptr;  // scratch_bytes for each thread of the team
   int64_t scratch_bytes = 0;
 
   std::byte* scratch_of(int thread) const { return scratch + thread * scratch_bytes; }
@@ -67,7 +67,8 @@ struct DecodeWork {
   DecodeTask task;
 };
 
-using Work = std::variant<ConvWork, PoolWork, UpsampleWork, AddWork, CopyWork, GatherWork, DecodeWork>;
+using Work =
+    std::variant<ConvWork, PoolWork, UpsampleWork, AddWork, CopyWork, GatherWork, DecodeWork>;
 
 // Runs one step. Allocates nothing.
 void execute(Work& work, const PictureJob& job);

@@ -86,8 +86,7 @@ class PlainConv {
       }
       for (int64_t c = 0; c < channels; ++c) {
         const float value = source(panel, c, y, x);
-        const float* const w =
-            weights + ((c / block * taps + tap) * block + c % block) * vector;
+        const float* const w = weights + ((c / block * taps + tap) * block + c % block) * vector;
         for (int64_t l = 0; l < lanes_; ++l) sums[static_cast<size_t>(l)] += value * w[l];
       }
     }
@@ -97,9 +96,8 @@ class PlainConv {
     const int64_t first = (block * shape_.out_height * shape_.out_width + pixel) * lanes_;
     for (int64_t l = 0; l < lanes_; ++l) {
       const float sum = sums[static_cast<size_t>(l)] + task_.bias[block * lanes_ + l];
-      const float added = task_.residual == nullptr
-                              ? 0.0f
-                              : read(task_.residual, shape_.destination, first + l);
+      const float added =
+          task_.residual == nullptr ? 0.0f : read(task_.residual, shape_.destination, first + l);
       write(task_.destination, shape_.destination, first + l, activate(sum, shape_) + added);
     }
   }

@@ -90,7 +90,7 @@ class CutPlanner {
     for (const int64_t c : inside) cut(part, c - begin);
   }
 
-  // A group that fills most of a block gets blocks of its own, so that oneDNN can compute groups;
+  // A group that fills most of a block gets blocks of its own, so that groups can be computed;
   // smaller ones are cheaper as a dense convolution with zero weights between groups.
   void cut_groups(int value, int64_t groups) {
     const int64_t size = channels(value) / groups;

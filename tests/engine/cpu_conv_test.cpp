@@ -4,150 +4,21 @@
 
 #include <cmath>
 #include <limits>
-#include <random>
 
-#include "engine/base/half.h"
 #include "engine/base/str_cat.h"
 #include "engine/cpu/conv_algorithm.h"
 #include "engine/cpu/conv_weights.h"
 #include "engine/cpu/threads.h"
+#include "tests/engine/conv_problem.h"
 
 namespace yolocu::cpu {
 namespace {
-
-enum class Numbers : uint8_t { kIntegers, kReals };
-
-struct Case {
-  int64_t in = 16, out = 16, height = 5, width = 7;
-  int64_t kernel = 3, stride = 1, padding = 1, groups = 1;
-  SourceLayout layout = SourceLayout::kBlocked;
-  Activation activation = Activation::kNone;
-  bool residual = false;
-};
-
-std::string text(const Case& c) {
-  return str_cat(c.in, " to ", c.out, ", ", c.height, "x", c.width, ", window ", c.kernel, "/",
-                 c.stride, "+", c.padding, ", groups ", c.groups);
-}
-
-// Logical tensors and what the definition makes of them.
-struct Problem {
-  std::vector<float> x, w, bias, residual;  // NHWC, KRSC, K, NHWC
-  std::vector<double> y, bounds;            // bounds: sums of |x w|
-  int64_t out_height = 0, out_width = 0;
-};
-
-double activate(double x, Activation activation) {
-  switch (activation) {
-    case Activation::kNone: return x;
-    case Activation::kSilu: return x / (1 + std::exp(-x));
-    case Activation::kLeakyRelu: return x < 0 ? x * 0.125 : x;
-    case Activation::kRelu: return x < 0 ? 0 : x;
-  }
-  return x;
-}
-
-class Source {
- public:
-  Source(Numbers numbers, double weight_scale) : numbers_(numbers), weight_scale_(weight_scale) {}
-
-  std::vector<float> values(int64_t count, int64_t largest, double scale = 1) {
-    std::vector<float> list(static_cast<size_t>(count));
-    for (float& value : list) {
-      const double drawn =
-          numbers_ == Numbers::kIntegers
-              ? static_cast<double>(std::uniform_int_distribution<int64_t>(-largest, largest)(bits_))
-              : std::uniform_real_distribution<double>(-1, 1)(bits_);
-      value = static_cast<float>(drawn * scale);
-    }
-    return list;
-  }
-  std::vector<float> weights(int64_t count) { return values(count, 1, weight_scale_); }
-
- private:
-  Numbers numbers_;
-  double weight_scale_;
-  std::mt19937 bits_{7};
-};
-
-void round_to(std::vector<float>& values, Element element) {
-  if (element != Element::kBf16) return;
-  for (float& value : values) value = bfloat16_to_float(float_to_bfloat16(value));
-}
-
-Problem make_problem(const Case& c, Numbers numbers, double weight_scale, Element source_element,
-                     Element destination, Element weight_element) {
-  Problem p;
-  p.out_height = (c.height + 2 * c.padding - c.kernel) / c.stride + 1;
-  p.out_width = (c.width + 2 * c.padding - c.kernel) / c.stride + 1;
-  Source source(numbers, weight_scale);
-  const int64_t in_group = c.in / c.groups;
-  p.x = source.values(c.height * c.width * c.in, 2);
-  p.w = source.weights(c.out * c.kernel * c.kernel * in_group);
-  p.bias = source.values(c.out, 4);
-  p.residual = source.values(p.out_height * p.out_width * c.out, 4);
-  round_to(p.x, source_element);
-  round_to(p.residual, destination);
-  round_to(p.w, weight_element);
-  for (int64_t py = 0; py < p.out_height; ++py) {
-    for (int64_t px = 0; px < p.out_width; ++px) {
-      for (int64_t k = 0; k < c.out; ++k) {
-        double sum = p.bias[static_cast<size_t>(k)];
-        double bound = std::abs(sum);
-        for (int64_t tap = 0; tap < c.kernel * c.kernel; ++tap) {
-          const int64_t y = py * c.stride + tap / c.kernel - c.padding;
-          const int64_t x = px * c.stride + tap % c.kernel - c.padding;
-          if (y < 0 || y >= c.height || x < 0 || x >= c.width) continue;
-          for (int64_t i = 0; i < in_group; ++i) {
-            const int64_t channel = k / (c.out / c.groups) * in_group + i;
-            const double product =
-                double{p.x[static_cast<size_t>((y * c.width + x) * c.in + channel)]} *
-                double{p.w[static_cast<size_t>((k * c.kernel * c.kernel + tap) * in_group + i)]};
-            sum += product;
-            bound += std::abs(product);
-          }
-        }
-        const auto at = p.y.size();
-        const double added = c.residual ? double{p.residual[at]} : 0.0;
-        p.y.push_back(activate(sum, c.activation) + added);
-        p.bounds.push_back(bound + std::abs(added));
-      }
-    }
-  }
-  return p;
-}
-
-// NHWC to blocks, padding zero.
-std::vector<std::byte> to_blocks(const std::vector<float>& pixels, int64_t channels,
-                                 const ChannelLayout& layout, int64_t block, Element element) {
-  const int64_t count = static_cast<int64_t>(pixels.size()) / channels;
-  std::vector<std::byte> blocks(
-      static_cast<size_t>(count * layout.padded_channels() * element_bytes(element)));
-  for (int64_t p = 0; p < count; ++p) {
-    for (int64_t c = 0; c < channels; ++c) {
-      const int64_t position = layout.position(c);
-      const int64_t index = (position / block * count + p) * block + position % block;
-      const float value = pixels[static_cast<size_t>(p * channels + c)];
-      if (element == Element::kBf16) {
-        reinterpret_cast<uint16_t*>(blocks.data())[index] = float_to_bfloat16(value);
-      } else {
-        reinterpret_cast<float*>(blocks.data())[index] = value;
-      }
-    }
-  }
-  return blocks;
-}
-
-float read(const std::vector<std::byte>& data, int64_t index, Element element) {
-  if (element == Element::kF32) return reinterpret_cast<const float*>(data.data())[index];
-  return bfloat16_to_float(reinterpret_cast<const uint16_t*>(data.data())[index]);
-}
 
 // Memory of one convolution; outputs and scratch start as NaN (all bits set).
 class ConvRun {
  public:
   ConvRun(const Case& c, const Problem& problem, const KernelTable& kernels, ConvChoice choice,
-      const ConvShape& shape, int threads)
+          const ConvShape& shape, int threads)
       : in_(c.layout == SourceLayout::kPicture ? ChannelLayout::dense(c.in)
                                                : ChannelLayout(c.in, {}, kernels.lanes)),
         out_(c.out, {}, kernels.lanes) {
@@ -159,9 +30,8 @@ class ConvRun {
     const ConvPart part{&op, &in_, &out_};
     ConvTask task = plan_conv(shape, choice, kernels, threads);
     const Element weight_type = weight_element(shape, choice.algorithm);
-    std::vector<std::byte> weights(
-        static_cast<size_t>(weight_elements(task, choice.algorithm, kernels.lanes) *
-                            element_bytes(weight_type)));
+    std::vector<std::byte> weights(static_cast<size_t>(
+        weight_elements(task, choice.algorithm, kernels.lanes) * element_bytes(weight_type)));
     const TensorView weight{DType::kF32,
                             {c.out, c.kernel, c.kernel, c.in / c.groups},
                             std::as_bytes(std::span(problem.w))};
@@ -185,7 +55,8 @@ class ConvRun {
       std::byte bytes[64];
     };
     std::vector<Line> scratch(static_cast<size_t>(task.scratch_bytes / 64 * team.threads() + 1));
-    for (Line& line : scratch) std::fill(std::begin(line.bytes), std::end(line.bytes), std::byte{0xFF});
+    for (Line& line : scratch)
+      std::fill(std::begin(line.bytes), std::end(line.bytes), std::byte{0xFF});
     team.run(task.chunks(), [&](int64_t chunk, int thread) {
       choice.kernel(task, chunk, scratch.data()->bytes + thread * task.scratch_bytes);
     });
@@ -222,31 +93,30 @@ void check(const Case& c, Numbers numbers, const KernelTable& kernels, ConvAlgor
   const bool is_picture = c.layout == SourceLayout::kPicture;
   const int64_t out_height = (c.height + 2 * c.padding - c.kernel) / c.stride + 1;
   const int64_t out_width = (c.width + 2 * c.padding - c.kernel) / c.stride + 1;
-  const ConvShape shape{.source = source,
-                        .destination = destination,
-                        .layout = c.layout,
-                        .in_channels = is_picture ? c.in : padded(c.in),
-                        .in_height = c.height,
-                        .in_width = c.width,
-                        .out_channels = padded(c.out),
-                        .out_height = out_height,
-                        .out_width = out_width,
-                        .kernel = c.kernel,
-                        .stride = c.stride,
-                        .padding = c.padding,
-                        .groups = c.groups > 1 && c.in / c.groups % lanes == 0 &&
-                                          c.out / c.groups % lanes == 0
-                                      ? c.groups
-                                      : 1,
-                        .activation = c.activation,
-                        .negative_slope = 0.125f};
-  const ConvKernel kernel = algorithm == ConvAlgorithm::kWinograd ? kernels.winograd(shape)
-                                                                  : kernels.direct(shape);
+  const ConvShape shape{
+      .source = source,
+      .destination = destination,
+      .layout = c.layout,
+      .in_channels = is_picture ? c.in : padded(c.in),
+      .in_height = c.height,
+      .in_width = c.width,
+      .out_channels = padded(c.out),
+      .out_height = out_height,
+      .out_width = out_width,
+      .kernel = c.kernel,
+      .stride = c.stride,
+      .padding = c.padding,
+      .groups = c.groups > 1 && c.in / c.groups % lanes == 0 && c.out / c.groups % lanes == 0
+                    ? c.groups
+                    : 1,
+      .activation = c.activation,
+      .negative_slope = 0.125f};
+  const ConvKernel kernel =
+      algorithm == ConvAlgorithm::kWinograd ? kernels.winograd(shape) : kernels.direct(shape);
   if (kernel == nullptr) return;  // counted by KernelsAreThere
   const ConvChoice choice{algorithm, kernel};
-  const double scale = numbers == Numbers::kIntegers && algorithm == ConvAlgorithm::kWinograd
-                           ? kWinogradScale
-                           : 1.0;
+  const double scale =
+      numbers == Numbers::kIntegers && algorithm == ConvAlgorithm::kWinograd ? kWinogradScale : 1.0;
   const Problem problem =
       make_problem(c, numbers, scale, source, destination, weight_element(shape, algorithm));
   for (const int threads : {1, 3}) {
@@ -273,8 +143,8 @@ void check(const Case& c, Numbers numbers, const KernelTable& kernels, ConvAlgor
 
 std::vector<const KernelTable*> tables() {
   std::vector<const KernelTable*> list;
-  for (const KernelTable* table : {portable_kernels(), avx2_kernels(), avx512_kernels(),
-                                   avx512_dot_kernels()}) {
+  for (const KernelTable* table :
+       {portable_kernels(), avx2_kernels(), avx512_kernels(), avx512_dot_kernels()}) {
     if (table != nullptr && can_run(*table)) list.push_back(table);
   }
   return list;
@@ -395,7 +265,8 @@ TEST(CpuConv, NanReachesTheOutputs) {
                           .padding = 1,
                           .activation = Activation::kSilu};
     for (const ConvAlgorithm algorithm : {ConvAlgorithm::kDirect, ConvAlgorithm::kWinograd}) {
-      Problem problem = make_problem(c, Numbers::kReals, 1, Element::kF32, Element::kF32, Element::kF32);
+      Problem problem =
+          make_problem(c, Numbers::kReals, 1, Element::kF32, Element::kF32, Element::kF32);
       problem.x[static_cast<size_t>((4 * 9 + 4) * 16)] = std::nanf("");
       const ConvChoice choice{algorithm, algorithm == ConvAlgorithm::kWinograd
                                              ? table->winograd(shape)

@@ -28,8 +28,12 @@ struct CpuRun {
 std::vector<float> head_pixels(const cpu::DecodeHead& head) {
   const cpu::Tensor& map = head.blocked;
   std::vector<float> pixels(static_cast<size_t>(map.pixels() * head.channels));
-  const cpu::Tensor to{reinterpret_cast<std::byte*>(pixels.data()), cpu::Element::kF32,
-                       head.channels, head.channels, map.height, map.width};
+  const cpu::Tensor to{reinterpret_cast<std::byte*>(pixels.data()),
+                       cpu::Element::kF32,
+                       head.channels,
+                       head.channels,
+                       map.height,
+                       map.width};
   for (int64_t y = 0; y < map.height; ++y) cpu::gather_row(to, y, map, y, head.to_pixels);
   return pixels;
 }
@@ -86,9 +90,8 @@ void compare(const Model& model, Numbers numbers, int64_t height, int64_t width,
                                          ? testing::random_integers(count, 3, 99)
                                          : testing::random_floats(count, 99);
   const bool is_exact = numbers == Numbers::kIntegers;
-  const CpuRun cpu =
-      run_cpu(model, height, width, picture,
-              is_exact ? cpu::ConvPolicy::kByDefinition : cpu::ConvPolicy::kFastest);
+  const CpuRun cpu = run_cpu(model, height, width, picture,
+                             is_exact ? cpu::ConvPolicy::kByDefinition : cpu::ConvPolicy::kFastest);
   const testing::ReferenceRun reference = testing::run_reference(model, height, width, picture);
   ASSERT_EQ(cpu.heads.size(), reference.heads.size());
   // Winograd's own error is some 10 times that of a sum.

@@ -66,7 +66,7 @@ bool may_include(const std::string& includer, const std::string& target) {
 }
 
 bool is_device_header(const std::string& header) {
-  return header.starts_with("cuda") || header.find("dnnl") != std::string::npos;
+  return header.starts_with("cuda");
 }
 
 void check_line(const fs::path& root, const TreeFile& file, size_t i, Violations& found) {

@@ -13,7 +13,7 @@ using Violations = std::vector<std::string>;
 //   apps -> engine, import, export, format, base    engine -> kernels, format, base
 //   import, export -> format, base                  format, kernels -> base
 // Nothing includes tests or bench; of apps, others include only apps/npy.h (tests/apps: all).
-// CUDA's and oneDNN's headers stay out of weights and base.
+// CUDA's headers stay out of weights and base.
 Violations check_includes(const std::string& root);
 
 // Every path that a README.md or FORMAT.md names in backticks or links to exists, seen from its own

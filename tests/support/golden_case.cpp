@@ -68,9 +68,6 @@ void append_cases(std::vector<GoldenCase>& cases, const std::string& root,
     if (is_state_dict(entry) != (form == CaseForm::kTensors)) continue;
     for (const std::string file : entry["checkpoints"]) {
       for (const Device device : {Device::kReference, Device::kCpu}) {
-#ifndef YOLOCU_TEST_HAS_CPU
-        if (device == Device::kCpu) continue;
-#endif
         cases.push_back(make_case(root, entry, file, device));
         cases.back().name = test_name(cases.back(), prefix, file);
       }

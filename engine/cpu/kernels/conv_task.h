@@ -18,10 +18,10 @@ inline int64_t tiles_a_row(int64_t out_width, int64_t most_pixels) {
 
 // Output channels that one pass over the source computes: one or two blocks, never of two groups.
 struct ConvPanel {
-  int64_t first_block = 0;     // of the outputs
-  int64_t blocks = 1;          // 1 or 2
-  int64_t source_block = 0;    // the group's first block of inputs
-  int64_t weight_offset = 0;   // elements
+  int64_t first_block = 0;    // of the outputs
+  int64_t blocks = 1;         // 1 or 2
+  int64_t source_block = 0;   // the group's first block of inputs
+  int64_t weight_offset = 0;  // elements
 };
 
 // How far apart the pixels are that one row of the register tile reads.

@@ -43,8 +43,8 @@ class DirectConv {
     const int64_t first_tile = tile_chunk * task_.tiles_a_chunk;
     const int64_t last_tile = std::min(task_.tiles, first_tile + task_.tiles_a_chunk);
     const int64_t first_panel = panel_chunk * task_.panels_a_chunk;
-    const int64_t last_panel = std::min(static_cast<int64_t>(task_.panels.size()),
-                                        first_panel + task_.panels_a_chunk);
+    const int64_t last_panel =
+        std::min(static_cast<int64_t>(task_.panels.size()), first_panel + task_.panels_a_chunk);
     for (int64_t i = first_panel; i < last_panel; ++i) {
       const ConvPanel& panel = task_.panels[static_cast<size_t>(i)];
       for (int64_t t = first_tile; t < last_tile; ++t) run_tile_of(panel, t);
@@ -52,8 +52,6 @@ class DirectConv {
   }
 
  private:
-
-
   DirectTile tile(int64_t t) const {
     const int64_t column = t % row_tiles_;
     const int64_t q = shape_.out_width * column / row_tiles_;
@@ -65,8 +63,8 @@ class DirectConv {
     const int64_t y = place.p * kStride - shape_.padding;
     const int64_t x = place.q * kStride - shape_.padding;
     const int64_t columns = (place.pixels - 1) * kStride + shape_.kernel;
-    const bool inside = y >= 0 && y + shape_.kernel <= shape_.in_height && x >= 0 &&
-                        x + columns <= shape_.in_width;
+    const bool inside =
+        y >= 0 && y + shape_.kernel <= shape_.in_height && x >= 0 && x + columns <= shape_.in_width;
     TileSource<E> source{.taps = taps_, .blocks = blocks_in_};
     const auto* const data = reinterpret_cast<const typename E::Source*>(task_.source);
     const int64_t picture_stride = shape_.in_height * shape_.in_width * kLanes;

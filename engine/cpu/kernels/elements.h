@@ -60,7 +60,9 @@ struct Bf16Element {
   static __m512bh broadcast_source(const Source* x) {
     return bits_as<__m512bh>(_mm512_set1_epi32(load<int32_t>(x)));
   }
-  static __m512bh load_weights(const Weight* w) { return load<__m512bh>(w); }
+  static __m512bh load_weights(const Weight* w) {
+    return load<__m512bh>(w);
+  }
   static Accumulator dot(Accumulator a, __m512bh x, __m512bh w) {
     return _mm512_dpbf16_ps(a, x, w);
   }

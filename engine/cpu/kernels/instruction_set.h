@@ -39,8 +39,8 @@ struct Avx512Dot : Avx512 {
   static constexpr bool kHasDot = true;
 };
 
-// The functions below are inlined always: a copy of one that was compiled for AVX-512 must not serve
-// another file.
+// The functions below are inlined always: a copy of one that was compiled for AVX-512 must not
+// serve another file.
 
 // Loads and stores at any address. T is a vector type or a scalar.
 template <typename T>

@@ -19,10 +19,10 @@ using AddKernel = void (*)(std::byte* destination, const std::byte* const* sourc
                            int64_t source_count, int64_t begin, int64_t end);
 
 struct KernelTable {
-  const char* name = "";     // "avx512"
-  int64_t lanes = 8;         // floats in a vector, and channels in a block
-  int64_t tile_pixels = 1;   // of a register tile
-  bool has_dot = false;      // multiplies bf16 and 8-bit integers
+  const char* name = "";    // "avx512"
+  int64_t lanes = 8;        // floats in a vector, and channels in a block
+  int64_t tile_pixels = 1;  // of a register tile
+  bool has_dot = false;     // multiplies bf16 and 8-bit integers
   // Null where the kernels lack the shape's elements, layout or stride.
   ConvKernel (*direct)(const ConvShape& shape) = nullptr;
   ConvKernel (*winograd)(const ConvShape& shape) = nullptr;
@@ -35,8 +35,8 @@ struct KernelTable {
   void (*expected_bins)(float* sides, const float* logits, int64_t bins) = nullptr;
 };
 
-// What the processor does best. YOLOCU_CPU_KERNELS=avx512_dot|avx512|avx2|portable in the environment asks for
-// less; a name that the processor cannot run is ignored.
+// What the processor does best. YOLOCU_CPU_KERNELS=avx512_dot|avx512|avx2|portable in the
+// environment asks for less; a name that the processor cannot run is ignored.
 const KernelTable& kernel_table();
 
 // Whether the processor has the instructions of a table below.

@@ -22,8 +22,7 @@ void max_pool_row(const PoolTask& task, int64_t block, int64_t p, std::byte* scr
                             (block * shape.out_height + p) * shape.out_width * kLanes;
   F* const columns = reinterpret_cast<F*>(scratch);  // [in_width]
   const int64_t top = std::max<int64_t>(0, p * shape.stride - shape.padding);
-  const int64_t bottom =
-      std::min(shape.in_height, p * shape.stride - shape.padding + shape.kernel);
+  const int64_t bottom = std::min(shape.in_height, p * shape.stride - shape.padding + shape.kernel);
   for (int64_t x = 0; x < shape.in_width; ++x) {
     F most = E::load_floats(source + (top * shape.in_width + x) * kLanes);
     for (int64_t y = top + 1; y < bottom; ++y) {
@@ -46,9 +45,8 @@ void average_pool_row(const PoolTask& task, int64_t block, int64_t p) {
   using F = typename Set::F;
   const PoolShape& shape = task.shape;
   constexpr int64_t kLanes = Set::kLanes;
-  const auto* const source =
-      reinterpret_cast<const typename E::Source*>(task.source) +
-      (block * shape.in_height + p * shape.stride) * shape.in_width * kLanes;
+  const auto* const source = reinterpret_cast<const typename E::Source*>(task.source) +
+                             (block * shape.in_height + p * shape.stride) * shape.in_width * kLanes;
   auto* const destination = reinterpret_cast<typename E::Source*>(task.destination) +
                             (block * shape.out_height + p) * shape.out_width * kLanes;
   const float share = 1.0f / static_cast<float>(shape.kernel * shape.kernel);

@@ -1,0 +1,44 @@
+// A convolution with numbers, and what its definition makes of them in double precision.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/cpu/kernels/conv_task.h"
+#include "engine/plan/channel_layout.h"
+
+namespace yolocu::cpu {
+
+enum class Numbers : uint8_t { kIntegers, kReals };
+
+struct Case {
+  int64_t in = 16, out = 16, height = 5, width = 7;
+  int64_t kernel = 3, stride = 1, padding = 1, groups = 1;
+  SourceLayout layout = SourceLayout::kBlocked;
+  Activation activation = Activation::kNone;
+  bool residual = false;
+};
+
+std::string text(const Case& c);
+
+// Logical tensors and what the definition makes of them.
+struct Problem {
+  std::vector<float> x, w, bias, residual;  // NHWC, KRSC, K, NHWC
+  std::vector<double> y, bounds;            // bounds: sums of |x w|
+  int64_t out_height = 0, out_width = 0;
+};
+
+// x and residual are rounded to the elements that they will have, weights to theirs. Integers are
+// at most 4; weights are -1, 0 or 1 (reals: below 1) times weight_scale.
+Problem make_problem(const Case& c, Numbers numbers, double weight_scale, Element source_element,
+                     Element destination, Element weight_element);
+
+// NHWC to blocks, padding zero.
+std::vector<std::byte> to_blocks(const std::vector<float>& pixels, int64_t channels,
+                                 const ChannelLayout& layout, int64_t block, Element element);
+
+float read(const std::vector<std::byte>& data, int64_t index, Element element);
+
+}  // namespace yolocu::cpu
