@@ -40,7 +40,6 @@ class Weights {
  public:
   Weights(const TensorView& weight, const ConvPart& part)
       : weight_(weight),
-        is_half_(weight.dtype == DType::kF16),
         kernel_(part.conv->kernel),
         in_group_(part.in->channels() / part.conv->groups),
         out_group_(part.out->channels() / part.conv->groups),
@@ -53,19 +52,24 @@ class Weights {
     const int64_t c = in_[static_cast<size_t>(in_position)];
     if (k == kNone || c == kNone || k / out_group_ != c / in_group_) return 0;
     const int64_t index = ((k * kernel_ + r) * kernel_ + s) * in_group_ + c % in_group_;
-    return is_half_ ? read_half(weight_.data.data() + index * 2)
-                    : read_float(weight_.data.data() + index * 4);
+    const std::byte* const data = weight_.data.data();
+    if (weight_.dtype == DType::kI8) return static_cast<float>(static_cast<int8_t>(data[index]));
+    return weight_.dtype == DType::kF16 ? read_half(data + index * 2)
+                                        : read_float(data + index * 4);
   }
 
  private:
   const TensorView& weight_;
-  bool is_half_;
   int64_t kernel_, in_group_, out_group_;
   std::vector<int64_t> in_, out_;
 };
 
 void write(std::byte* to, float value) {
   std::memcpy(to, &value, sizeof(value));
+}
+
+void write_int8(std::byte* to, float value) {
+  *to = static_cast<std::byte>(static_cast<int8_t>(value));
 }
 
 void write_bf16(std::byte* to, float value) {
@@ -81,7 +85,9 @@ void pack_lanes(std::byte*& to, const Weights& weights, const ConvPanel& panel, 
   for (int64_t k = 0; k < panel.blocks * lanes; ++k) {
     for (int64_t i = 0; i < pack; ++i, to += element_bytes(element)) {
       const float value = weights.at(first + k, c + i, r, s);
-      element == Element::kBf16 ? write_bf16(to, value) : write(to, value);
+      if (element == Element::kF32) write(to, value);
+      if (element == Element::kBf16) write_bf16(to, value);
+      if (element == Element::kI8) write_int8(to, value);
     }
   }
 }
@@ -173,11 +179,14 @@ void pack_winograd_panel(std::byte* to, const Weights& weights, const ConvShape&
 
 Status pack_weights(std::span<std::byte> packed, const TensorView& weight, const ConvPart& part,
                     const ConvTask& task, ConvAlgorithm algorithm, int64_t lanes) {
-  if (weight.dtype != DType::kF16 && weight.dtype != DType::kF32) {
-    return unsupported(str_cat("weights: expected F16 or F32, got ", dtype_name(weight.dtype)));
+  const Element element = weight_element(task.shape, algorithm);
+  const bool is_int8 = weight.dtype == DType::kI8;
+  if (is_int8 != (element == Element::kI8) ||
+      (!is_int8 && weight.dtype != DType::kF16 && weight.dtype != DType::kF32)) {
+    return unsupported(str_cat("weights: expected ", element == Element::kI8 ? "I8" : "F16 or F32",
+                               ", got ", dtype_name(weight.dtype)));
   }
   const Weights weights(weight, part);
-  const Element element = weight_element(task.shape, algorithm);
   for (const ConvPanel& panel : task.panels) {
     std::byte* const to = packed.data() + panel.weight_offset * element_bytes(element);
     if (algorithm == ConvAlgorithm::kWinograd) {
@@ -191,14 +200,26 @@ Status pack_weights(std::span<std::byte> packed, const TensorView& weight, const
   return {};
 }
 
-Status pack_bias(std::span<float> packed, const TensorView& bias, const ConvPart& part) {
-  if (bias.dtype != DType::kF32) {
-    return unsupported(str_cat("bias: expected F32, got ", dtype_name(bias.dtype)));
+Status pack_channels(std::span<float> packed, const TensorView& values, const ConvPart& part) {
+  if (values.dtype != DType::kF32) {
+    return unsupported(str_cat("biases or scales: expected F32, got ", dtype_name(values.dtype)));
   }
   for (int64_t k = 0; k < part.out->channels(); ++k) {
-    packed[static_cast<size_t>(part.out->position(k))] = read_float(bias.data.data() + k * 4);
+    packed[static_cast<size_t>(part.out->position(k))] = read_float(values.data.data() + k * 4);
   }
   return {};
+}
+
+void pack_compensation(std::span<int32_t> packed, const TensorView& weight, const ConvPart& part) {
+  constexpr int32_t kZero = 128;  // what is stored for q = 0
+  const int64_t count = static_cast<int64_t>(weight.data.size()) / part.out->channels();
+  for (int64_t k = 0; k < part.out->channels(); ++k) {
+    int32_t sum = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      sum += static_cast<int8_t>(weight.data[static_cast<size_t>(k * count + i)]);
+    }
+    packed[static_cast<size_t>(part.out->position(k))] = kZero * sum;
+  }
 }
 
 }  // namespace yolocu::cpu

@@ -19,7 +19,8 @@ struct ConvPart {
   const ChannelLayout* out = nullptr;
 };
 
-// packed: weight_elements() elements of weight_element(). weight [K,R,S,C/groups] f16 or f32.
+// packed: weight_elements() elements of weight_element(). weight [K,R,S,C/groups] f16 or f32, or i8
+// for an int8 source.
 //   direct    panel [C/lanes][R][S][lanes/pack][blocks][lanes][pack], pack channels in one lane
 //   picture   panel [R][S][3][blocks][lanes]
 //   winograd  panel [36][C][blocks][lanes] f32, G g G^T of each window g
@@ -29,7 +30,10 @@ struct ConvPart {
 Status pack_weights(std::span<std::byte> packed, const TensorView& weight, const ConvPart& part,
                     const ConvTask& task, ConvAlgorithm algorithm, int64_t lanes);
 
-// packed [out_channels]: zeros on entry. bias [K] f32.
-Status pack_bias(std::span<float> packed, const TensorView& bias, const ConvPart& part);
+// packed [out_channels]: zeros on entry. values [K] f32: biases, or scales of accumulators.
+Status pack_channels(std::span<float> packed, const TensorView& values, const ConvPart& part);
+
+// packed [out_channels], zeros on entry: ConvTask::compensation. weight [K,R,S,C/groups] i8.
+void pack_compensation(std::span<int32_t> packed, const TensorView& weight, const ConvPart& part);
 
 }  // namespace yolocu::cpu

@@ -126,7 +126,7 @@ class Binder {
     const std::span<float> bias(
         reinterpret_cast<float*>(bound_.weights.data() + conv.bias_offset()),
         static_cast<size_t>(conv.task.shape.out_channels));
-    return pack_bias(bias, model_tensor(op.bias), conv.part);
+    return pack_channels(bias, model_tensor(op.bias), conv.part);
   }
 
   // A convolution a chunk.

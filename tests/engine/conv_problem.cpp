@@ -21,7 +21,7 @@ double activate(double x, Activation activation) {
 
 class Source {
  public:
-  Source(Numbers numbers, double weight_scale) : numbers_(numbers), weight_scale_(weight_scale) {}
+  explicit Source(Numbers numbers) : numbers_(numbers) {}
 
   std::vector<float> values(int64_t count, int64_t largest, double scale = 1) {
     std::vector<float> list(static_cast<size_t>(count));
@@ -34,11 +34,9 @@ class Source {
     }
     return list;
   }
-  std::vector<float> weights(int64_t count) { return values(count, 1, weight_scale_); }
 
  private:
   Numbers numbers_;
-  double weight_scale_;
   std::mt19937 bits_{7};
 };
 
@@ -58,10 +56,10 @@ Problem make_problem(const Case& c, Numbers numbers, double weight_scale, Elemen
   Problem p;
   p.out_height = (c.height + 2 * c.padding - c.kernel) / c.stride + 1;
   p.out_width = (c.width + 2 * c.padding - c.kernel) / c.stride + 1;
-  Source source(numbers, weight_scale);
+  Source source(numbers);
   const int64_t in_group = c.in / c.groups;
-  p.x = source.values(c.height * c.width * c.in, 2);
-  p.w = source.weights(c.out * c.kernel * c.kernel * in_group);
+  p.x = source.values(c.height * c.width * c.in, c.most_input);
+  p.w = source.values(c.out * c.kernel * c.kernel * in_group, c.most_weight, weight_scale);
   p.bias = source.values(c.out, 4);
   p.residual = source.values(p.out_height * p.out_width * c.out, 4);
   round_to(p.x, source_element);
@@ -81,12 +79,12 @@ Problem make_problem(const Case& c, Numbers numbers, double weight_scale, Elemen
             const double product =
                 double{p.x[static_cast<size_t>((y * c.width + x) * c.in + channel)]} *
                 double{p.w[static_cast<size_t>((k * c.kernel * c.kernel + tap) * in_group + i)]};
-            sum += product;
+            sum += c.sum_scale * product;
             bound += std::abs(product);
           }
         }
         const auto at = p.y.size();
-        const double added = c.residual ? double{p.residual[at]} : 0.0;
+        const double added = c.residual ? c.residual_scale * double{p.residual[at]} : 0.0;
         p.y.push_back(activate(sum, c.activation) + added);
         p.bounds.push_back(bound + std::abs(added));
       }
@@ -98,14 +96,17 @@ Problem make_problem(const Case& c, Numbers numbers, double weight_scale, Elemen
 std::vector<std::byte> to_blocks(const std::vector<float>& pixels, int64_t channels,
                                  const ChannelLayout& layout, int64_t block, Element element) {
   const int64_t count = static_cast<int64_t>(pixels.size()) / channels;
+  const std::byte zero{element == Element::kI8 ? uint8_t{128} : uint8_t{0}};
   std::vector<std::byte> blocks(
-      static_cast<size_t>(count * layout.padded_channels() * element_bytes(element)));
+      static_cast<size_t>(count * layout.padded_channels() * element_bytes(element)), zero);
   for (int64_t p = 0; p < count; ++p) {
     for (int64_t c = 0; c < channels; ++c) {
       const int64_t position = layout.position(c);
       const int64_t index = (position / block * count + p) * block + position % block;
       const float value = pixels[static_cast<size_t>(p * channels + c)];
-      if (element == Element::kBf16) {
+      if (element == Element::kI8) {
+        blocks[static_cast<size_t>(index)] = static_cast<std::byte>(static_cast<int>(value) + 128);
+      } else if (element == Element::kBf16) {
         reinterpret_cast<uint16_t*>(blocks.data())[index] = float_to_bfloat16(value);
       } else {
         reinterpret_cast<float*>(blocks.data())[index] = value;
@@ -116,6 +117,8 @@ std::vector<std::byte> to_blocks(const std::vector<float>& pixels, int64_t chann
 }
 
 float read(const std::vector<std::byte>& data, int64_t index, Element element) {
+  if (element == Element::kI8)
+    return static_cast<float>(static_cast<int>(data[static_cast<size_t>(index)]) - 128);
   if (element == Element::kF32) return reinterpret_cast<const float*>(data.data())[index];
   return bfloat16_to_float(reinterpret_cast<const uint16_t*>(data.data())[index]);
 }

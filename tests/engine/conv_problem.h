@@ -19,6 +19,8 @@ struct Case {
   SourceLayout layout = SourceLayout::kBlocked;
   Activation activation = Activation::kNone;
   bool residual = false;
+  int64_t most_input = 2, most_weight = 1;       // of integers
+  double sum_scale = 1.0, residual_scale = 1.0;  // what a unit of int8 sums and residuals is worth
 };
 
 std::string text(const Case& c);
@@ -35,7 +37,7 @@ struct Problem {
 Problem make_problem(const Case& c, Numbers numbers, double weight_scale, Element source_element,
                      Element destination, Element weight_element);
 
-// NHWC to blocks, padding zero.
+// NHWC to blocks, padding zero. Integers of kI8 in [-127, 127].
 std::vector<std::byte> to_blocks(const std::vector<float>& pixels, int64_t channels,
                                  const ChannelLayout& layout, int64_t block, Element element);
 

@@ -14,6 +14,8 @@
 namespace yolocu::cpu {
 namespace {
 
+constexpr float kInverseOutputScale = 0.125f;
+
 // Memory of one convolution; outputs and scratch start as NaN (all bits set).
 class ConvRun {
  public:
@@ -32,9 +34,13 @@ class ConvRun {
     const Element weight_type = weight_element(shape, choice.algorithm);
     std::vector<std::byte> weights(static_cast<size_t>(
         weight_elements(task, choice.algorithm, kernels.lanes) * element_bytes(weight_type)));
-    const TensorView weight{DType::kF32,
-                            {c.out, c.kernel, c.kernel, c.in / c.groups},
-                            std::as_bytes(std::span(problem.w))};
+    std::vector<int8_t> units(problem.w.size());
+    for (size_t i = 0; i < units.size(); ++i) units[i] = static_cast<int8_t>(problem.w[i]);
+    const bool is_int8 = weight_type == Element::kI8;
+    const TensorView weight{
+        is_int8 ? DType::kI8 : DType::kF32,
+        {c.out, c.kernel, c.kernel, c.in / c.groups},
+        is_int8 ? std::as_bytes(std::span(units)) : std::as_bytes(std::span(problem.w))};
     const Status packed =
         pack_weights(weights, weight, part, task, choice.algorithm, kernels.lanes);
     EXPECT_TRUE(packed.ok()) << packed.message();
@@ -50,6 +56,14 @@ class ConvRun {
     task.residual = c.residual ? residual.data() : nullptr;
     task.weights = weights.data();
     task.bias = bias.data();
+    const std::vector<float> scale(bias.size(), static_cast<float>(c.sum_scale));
+    const std::vector<float> residual_scale(bias.size(), static_cast<float>(c.residual_scale));
+    std::vector<int32_t> compensation(bias.size());
+    if (is_int8) pack_compensation(compensation, weight, part);
+    task.scale = scale.data();
+    task.compensation = compensation.data();
+    task.residual_scale = residual_scale.data();
+    task.inverse_output_scale = kInverseOutputScale;
     Team team(threads);
     struct alignas(64) Line {
       std::byte bytes[64];
@@ -130,7 +144,11 @@ void check(const Case& c, Numbers numbers, const KernelTable& kernels, ConvAlgor
           continue;
         }
         const auto at = static_cast<size_t>(p * c.out + k);
-        const double expected = problem.y[at];
+        double expected = problem.y[at];
+        if (destination == Element::kI8) {
+          expected =
+              std::clamp(std::nearbyint(expected * double{kInverseOutputScale}), -127.0, 127.0);
+        }
         const double most =
             tolerance(numbers, algorithm, destination, expected, problem.bounds[at]);
         ASSERT_TRUE(std::abs(actual - expected) <= most)
@@ -165,6 +183,9 @@ TEST(CpuConv, KernelsAreThere) {
     ConvShape shape{.in_channels = 16, .out_channels = 16, .kernel = 3};
     EXPECT_NE(table->direct(shape), nullptr) << table->name;
     EXPECT_NE(table->winograd(shape), nullptr) << table->name;
+    shape.source = shape.destination = Element::kI8;
+    EXPECT_EQ(table->direct(shape) != nullptr, table->has_dot) << table->name;
+    EXPECT_EQ(table->winograd(shape), nullptr) << table->name;
     shape.source = shape.destination = Element::kBf16;
     EXPECT_EQ(table->direct(shape) != nullptr, table->has_dot) << table->name;
     EXPECT_EQ(table->winograd(shape) != nullptr, table->has_dot) << table->name;
@@ -248,6 +269,45 @@ TEST(CpuConv, RealsAreCloseWithSilu) {
          }) {
       check_all(c, Numbers::kReals, algorithm);
     }
+  }
+}
+
+// Powers of two as scales, so that floats are exact, too; half of the outputs saturate.
+TEST(CpuConv, Int8IsExact) {
+  const auto run = [](const Case& c) {
+    Case scaled = c;
+    scaled.most_input = 127;
+    scaled.most_weight = 127;
+    scaled.sum_scale = 1.0 / 512;
+    for (const KernelTable* table : tables()) {
+      for (const Element destination : {Element::kI8, Element::kBf16, Element::kF32}) {
+        scaled.residual_scale = destination == Element::kI8 ? 0.5 : 1.0;
+        check(scaled, Numbers::kIntegers, *table, ConvAlgorithm::kDirect, Element::kI8,
+              destination);
+      }
+    }
+  };
+  for (int64_t width = 1; width <= 31; ++width) {
+    run({.in = 32, .out = 48, .height = 3, .width = width});
+    run({.in = 16, .out = 16, .height = 3, .width = width, .kernel = 1, .padding = 0});
+    run({.in = 16, .out = 32, .height = 4, .width = width, .stride = 2});
+  }
+  run({.in = 17, .out = 33, .activation = Activation::kRelu});
+  run({.in = 64, .out = 64, .groups = 4, .activation = Activation::kLeakyRelu});
+  run({.in = 20, .out = 20, .activation = Activation::kLeakyRelu, .residual = true});
+  run({.in = 20, .out = 20, .kernel = 5, .padding = 4});
+}
+
+// Floating-point convolutions whose outputs are int8.
+TEST(CpuConv, OutputsAreRoundedToInt8) {
+  for (const KernelTable* table : tables()) {
+    for (const Element source : {Element::kF32, Element::kBf16}) {
+      const Case c{.in = 20, .out = 40, .activation = Activation::kLeakyRelu, .most_input = 30};
+      check(c, Numbers::kIntegers, *table, ConvAlgorithm::kDirect, source, Element::kI8);
+      check(c, Numbers::kIntegers, *table, ConvAlgorithm::kWinograd, source, Element::kI8);
+    }
+    const Case picture{.in = 3, .out = 20, .layout = SourceLayout::kPicture, .most_input = 30};
+    check(picture, Numbers::kIntegers, *table, ConvAlgorithm::kDirect, Element::kF32, Element::kI8);
   }
 }
 

@@ -50,6 +50,12 @@ struct ConvTask {
   const std::byte* residual = nullptr;  // null: none
   const std::byte* weights = nullptr;   // in the order of direct_weights() or winograd_weights()
   const float* bias = nullptr;          // [out_channels]
+  // Of int8 sources: y = act((sum - compensation[k]) * scale[k] + bias[k]). The sum is that of
+  // (q + 128) w, so that compensation is 128 times the sum of the weights.
+  const float* scale = nullptr;
+  const int32_t* compensation = nullptr;
+  const float* residual_scale = nullptr;  // [out_channels], of an int8 residual
+  float inverse_output_scale = 1.0f;      // of an int8 destination
   // How the work is cut into chunks, which may run in any order and on any threads.
   int64_t tiles = 0, tiles_a_chunk = 0, tile_chunks = 0;
   int64_t panels_a_chunk = 0, panel_chunks = 0;

@@ -11,14 +11,15 @@
 
 namespace yolocu::cpu {
 
-// kU8: real = scale * (q - zero point), both of the tensor.
-enum class Element : uint8_t { kF32, kBf16, kU8 };
+// kI8: q in [-127, 127], stored as q + 128 in a byte, as the dot products of AVX-512 VNNI want one
+// unsigned operand; what q is worth is in the scales of tasks.
+enum class Element : uint8_t { kF32, kBf16, kI8 };
 
 constexpr int64_t element_bytes(Element element) {
   switch (element) {
     case Element::kF32: return 4;
     case Element::kBf16: return 2;
-    case Element::kU8: return 1;
+    case Element::kI8: return 1;
   }
   return 4;
 }
@@ -26,13 +27,15 @@ constexpr int64_t element_bytes(Element element) {
 // For each: Source (of feature maps), Weight, Accumulator, and kPack, how many input channels one
 // multiply-add of a lane takes. dot(): accumulator + source x weight. broadcast_source(): the kPack
 // channels at `x` in every lane. load_floats, store_floats: kLanes elements as floats, stored
-// rounded to nearest even.
+// rounded to nearest even (kI8: units of the scale, saturated). kIsCoarse: half a unit in the last
+// place is above 2^-10 of the value, so that an activation need not be better than 2^-13.
 template <typename Set>
 struct F32Element {
   using Source = float;
   using Weight = float;
   using Accumulator = typename Set::F;
   static constexpr int kPack = 1;
+  static constexpr bool kIsCoarse = false;
   static constexpr Source kPadding = 0;  // what a convolution sees outside of the picture
 
   static Accumulator broadcast_source(const Source* x) { return broadcast<Set>(*x); }
@@ -49,6 +52,7 @@ struct Bf16Element {
   using Weight = uint16_t;
   using Accumulator = typename Set::F;
   static constexpr int kPack = 2;
+  static constexpr bool kIsCoarse = true;
   static constexpr Source kPadding = 0;
 
   static typename Set::F load_floats(const Source* x) {
@@ -68,6 +72,46 @@ struct Bf16Element {
   }
   static void store_floats(Source* y, typename Set::F value) {
     store(y, _mm512_cvtneps_pbh(value));
+  }
+#endif
+};
+
+template <typename Set>
+struct Int8Element {
+  using Source = uint8_t;
+  using Weight = int8_t;
+  using Accumulator = typename Set::I;
+  static constexpr int kPack = 4;
+  static constexpr bool kIsCoarse = true;
+  static constexpr int kZero = 128;  // q = 0
+  static constexpr Source kPadding = kZero;
+
+  static typename Set::F load_floats(const Source* x) {
+    const auto units = __builtin_convertvector(load<typename Set::B>(x), typename Set::I) - kZero;
+    return __builtin_convertvector(units, typename Set::F);
+  }
+  // NaN gives -127, as quantize_int8() does.
+  static void store_floats(Source* y, typename Set::F value) {
+    using F = typename Set::F;
+    constexpr float kMost = 127.0f;
+    constexpr float kOnesAreLastBits = 12582912.0f;  // 1.5 x 2^23: adding it rounds
+    value = value > -kMost ? value : broadcast<Set>(-kMost);
+    value = value < kMost ? value : broadcast<Set>(kMost);
+    const F rounded = value + kOnesAreLastBits;
+    // The low bits of `rounded` are q.
+    const auto units = bits_as<typename Set::I>(rounded) + kZero;
+    store(y, __builtin_convertvector(units, typename Set::B));
+  }
+
+#if defined(__AVX512BF16__) && defined(__AVX512VNNI__)
+  static __m512i broadcast_source(const Source* x) {
+    return _mm512_set1_epi32(load<int32_t>(x));
+  }
+  static __m512i load_weights(const Weight* w) {
+    return load<__m512i>(w);
+  }
+  static Accumulator dot(Accumulator a, __m512i x, __m512i w) {
+    return bits_as<Accumulator>(_mm512_dpbusd_epi32(bits_as<__m512i>(a), x, w));
   }
 #endif
 };

@@ -38,6 +38,9 @@ struct Kernels {
       if (shape.source == Element::kBf16) {
         return direct_of<Bf16Element<Set>, Out, SourceLayout::kBlocked>(shape);
       }
+      if (shape.source == Element::kI8) {
+        return direct_of<Int8Element<Set>, Out, SourceLayout::kBlocked>(shape);
+      }
     }
     return nullptr;
   }
@@ -47,6 +50,7 @@ struct Kernels {
     if (shape.destination == Element::kF32) return direct_into<F32Element<Set>>(shape);
     if constexpr (Set::kHasDot) {
       if (shape.destination == Element::kBf16) return direct_into<Bf16Element<Set>>(shape);
+      if (shape.destination == Element::kI8) return direct_into<Int8Element<Set>>(shape);
     }
     return nullptr;
   }
@@ -68,6 +72,7 @@ struct Kernels {
     if (shape.destination == Element::kF32) return winograd_into<F32Element<Set>>(shape);
     if constexpr (Set::kHasDot) {
       if (shape.destination == Element::kBf16) return winograd_into<Bf16Element<Set>>(shape);
+      if (shape.destination == Element::kI8) return winograd_into<Int8Element<Set>>(shape);
     }
     return nullptr;
   }

@@ -28,9 +28,11 @@ struct TileSource {
 
 // sums: kBlocks x kPixels vectors, sum_stride vectors from one block to the next. weights [blocks]
 // [taps][kSteps][kBlocks][kLanes * kPack]. kSteps: multiply-adds a tap and block of channels.
+// Not inlined: all epilogues share one copy.
 template <typename E, typename Set, int kPixels, int kBlocks, int kPixelStride, int kSteps>
-inline void register_tile(typename E::Accumulator* sums, int64_t sum_stride,
-                          const TileSource<E>& source, const typename E::Weight* weights) {
+[[gnu::noinline]] void register_tile(typename E::Accumulator* sums, int64_t sum_stride,
+                                     const TileSource<E>& source,
+                                     const typename E::Weight* weights) {
   using Accumulator = typename E::Accumulator;
   constexpr int kVector = Set::kLanes * E::kPack;
   Accumulator sum[kBlocks][kPixels] = {};

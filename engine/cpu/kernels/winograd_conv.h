@@ -175,7 +175,7 @@ class WinogradConv {
       F row[kWinogradOut];
       transform_outputs(row, rows[i]);
       const int64_t at = (out_block * out_pixels + (p + i) * shape_.out_width + q) * kLanes;
-      finish_pixels<Set, Out>(task_, out_block, at, kLanes, width, row);
+      finish_pixels<Set, Out>(task_, out_block, at, width, row);
     }
   }
 
