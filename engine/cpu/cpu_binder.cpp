@@ -46,6 +46,8 @@ class Binder {
       YOLOCU_ASSIGN_OR_RETURN(auto work,
                               std::visit([this](const auto& s) { return bind(s); }, step.work));
       bound_.work.push_back(std::move(work));
+      bound_.destinations.push_back(
+          std::visit([this](const auto& s) { return destination(s); }, step.work));
       return {};
     }));
     YOLOCU_RETURN_IF_ERROR(pack_all());
@@ -139,6 +141,12 @@ class Binder {
         view.buffer < 0 ? nullptr : buffer(static_cast<size_t>(view.buffer)) + view.offset;
     return {data, view.block, view.channels, view.height, view.width};
   }
+
+  template <typename Step>
+  Tensor destination(const Step& step) const {
+    return tensor(step.destination);
+  }
+  static Tensor destination(const DecodeStep&) { return {}; }
 
   static SourcePlace source_place(const View& view) {
     return view.buffer == View::kPicture ? SourcePlace::kPicture : SourcePlace::kArena;

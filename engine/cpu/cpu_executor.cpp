@@ -1,6 +1,8 @@
 // The cpu device behind the Executor interface.
 #include <string>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "engine/base/str_cat.h"
 #include "engine/cpu/aligned_buffer.h"
@@ -40,6 +42,7 @@ class CpuExecutor final : public Executor {
                             bind_plan(plan_, *model_, *library_, input_bytes + output_bytes));
     YOLOCU_ASSIGN_OR_RETURN(input_, AlignedBuffer::create(input_bytes));
     YOLOCU_ASSIGN_OR_RETURN(output_, AlignedBuffer::create(output_bytes));
+    if (options_.observer != nullptr) find_observed_values();
     return {};
   }
 
@@ -66,6 +69,9 @@ class CpuExecutor final : public Executor {
       for (size_t i = 0; i < bound_.work.size(); ++i) {
         const Status status = execute(bound_.work[i], job);
         if (!status.ok()) return status.with_context(node_name(i));
+        if (!observed_.empty() && observed_[i].data != nullptr) {
+          options_.observer->observe(observed_[i]);
+        }
       }
     }
     return {};
@@ -80,6 +86,26 @@ class CpuExecutor final : public Executor {
   }
 
  private:
+  // A value is whole after the last of its steps; the first begins where the value does.
+  void find_observed_values() {
+    observed_.resize(plan_.steps.size());
+    for (size_t first = 0, last = 0; first < observed_.size(); first = last + 1) {
+      const int node = plan_.steps[first].node;
+      last = first;
+      while (last + 1 < observed_.size() && plan_.steps[last + 1].node == node) ++last;
+      const Op& op = model_->spec.graph.nodes[static_cast<size_t>(node)].op;
+      const bool is_whole = node != 0 && !std::holds_alternative<ConcatOp>(op);
+      const Tensor& start = bound_.destinations[first];
+      if (!is_whole || bound_.destinations[last].data == nullptr) continue;
+      observed_[last] = {.node = node,
+                         .data = start.data,
+                         .block = start.block,
+                         .height = start.height,
+                         .width = start.width,
+                         .layout = &plan_.layouts[static_cast<size_t>(node)]};
+    }
+  }
+
   int64_t picture_elements() const { return height() * width() * plan_.picture_layout.channels(); }
 
   const std::string& node_name(size_t step) const {
@@ -95,6 +121,7 @@ class CpuExecutor final : public Executor {
   AlignedBuffer input_, output_;
   std::unique_ptr<OneDnn> library_;
   BoundPlan bound_;
+  std::vector<ObservedValue> observed_;  // by step; no data: nothing to see. Empty: no observer
 };
 
 }  // namespace

@@ -38,6 +38,10 @@ struct ConvOp {
   float negative_slope = 0.0f;  // of LeakyReLU
   std::string weight = {};
   std::string bias = {};  // empty: none
+  // int8 only (quantization.h): the name of a [K] f32 tensor; empty: computed in floating point.
+  std::string accumulator_scale = {};
+  // y is held as int8, one unit of which is this much; 0: y is floating point.
+  float output_scale = 0.0f;
 };
 
 // Maximum over a kernel x kernel window; padding never wins.
@@ -62,7 +66,9 @@ struct UpsampleOp {
 struct ConcatOp {};
 
 // Elementwise sum of two or more inputs of one shape, from left to right.
-struct AddOp {};
+struct AddOp {
+  float output_scale = 0.0f;  // as of ConvOp
+};
 
 // Channels [begin, begin + channels).
 struct SliceOp {
