@@ -6,6 +6,7 @@
 // stride().
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -165,7 +166,11 @@ Status check_input_size(const std::vector<ValueShape>& shapes, int64_t height, i
 int64_t prediction_count(const Graph& graph, const std::vector<ValueShape>& shapes, int64_t height,
                          int64_t width);
 
-// Multiply-adds x 2 of all convolutions for one picture of height x width.
+// Multiply-adds x 2 of node `node` for one picture of height x width; 0 if it is no convolution.
+double conv_node_flops(const Graph& graph, const std::vector<ValueShape>& shapes, size_t node,
+                       int64_t height, int64_t width);
+
+// The sum over all nodes.
 double conv_flops(const Graph& graph, const std::vector<ValueShape>& shapes, int64_t height,
                   int64_t width);
 
