@@ -75,6 +75,13 @@ Result<int64_t> parse_count_or_none(const std::string& text) {
   return parse_count_from(0, text);
 }
 
+Result<std::optional<int64_t>> parse_keep(const std::string& text) {
+  if (text == "auto") return std::optional<int64_t>();
+  const auto count = parse_count_from(0, text);
+  if (count.ok()) return std::optional<int64_t>(*count);
+  return invalid_argument(count.status().message() + ", nor auto");
+}
+
 Result<int64_t> parse_seed(const std::string& text) {
   const auto value = parse_number<int64_t>(text);
   if (value && *value >= 0) return *value;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,6 +34,9 @@ Result<int64_t> parse_seed(const std::string& text);
 
 // A whole number in 0..1000000.
 Result<int64_t> parse_count_or_none(const std::string& text);
+
+// "auto", which is nothing, or a whole number in 0..1000000.
+Result<std::optional<int64_t>> parse_keep(const std::string& text);
 
 // "fp16" or "fp32", the types weights are stored in.
 Result<DType> parse_weight_dtype(const std::string& text);

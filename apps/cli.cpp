@@ -24,6 +24,7 @@ struct CommandLine {
   RunArguments run;
   BenchArguments bench;
   ExportOnnxArguments export_onnx;
+  QuantizeArguments quantize;
 };
 
 // "--conf: 'x' is not a number": the message of an option's value. Some parsers name what they
@@ -40,7 +41,7 @@ CLI::Option* add_parsed(CLI::App& app, const std::string& name, T& target, Parse
   const auto store = [&target, parse, name](const std::string& text) {
     auto value = parse(text);
     if (!value.ok()) throw bad_value(name, value.status());
-    target = static_cast<T>(*value);
+    target = T(*value);
   };
   return app.add_option_function<std::string>(name, store, help)->type_name(values);
 }
@@ -198,6 +199,41 @@ void add_export_onnx(CLI::App& program, ExportOnnxArguments& a) {
       "`yolocu run`.");
 }
 
+void add_quantize(CLI::App& program, QuantizeArguments& a) {
+  CLI::App& app = *program.add_subcommand("quantize", "Turn a packed model into an int8 one");
+  not_empty(app.add_option("MODEL", a.model, "Packed model file"))->required()->type_name("");
+  not_empty(app.add_option("--images", a.images,
+                           "Pictures like those to detect in: files, folders, quoted globs"))
+      ->required()
+      ->type_name("DIR");
+  not_empty(app.add_option("-o,--output", a.output, "Packed model file to write"))
+      ->required()
+      ->type_name("FILE");
+  add_parsed(app, "--calibration", a.calibration, quantize::parse_calibration,
+             "mse|percentile|entropy|max", "How the range of values is chosen [mse]");
+  CLI::Option* const keep =
+      add_parsed(app, "--keep", a.keep, parse_keep, "N|auto",
+                 "So many groups of layers stay in floating point, the most sensitive ones [auto]");
+  add_parsed(app, "--max-error", a.max_error, parse_fraction, "0..1",
+             "auto: as few as it takes to get the error of predictions below [0.03],")
+      ->excludes(keep);
+  add_parsed(app, "--max-float", a.max_float, parse_fraction, "0..1",
+             "but no more than this part of the compute [0.1]")
+      ->excludes(keep);
+  add_parsed(app, "--limit", a.limit, parse_count, "N", "At most so many pictures, evenly [200]");
+  add_parsed(app, "--error-images", a.error_pictures, parse_count, "N",
+             "So many of them to measure errors on, evenly [8]");
+  add_parsed(app, "--size", a.size, parse_input_size, "N|WxH", "Network input [the model's]");
+  add_parsed(app, "--threads", a.threads, parse_count, "N", "CPU threads [all]");
+  not_empty(app.add_option("--report", a.json, "Write one JSON document; - is stdout"))
+      ->type_name("FILE|-");
+  app.footer(
+      "Example: yolocu quantize best.yolocu --images photos/ -o best-int8.yolocu\n"
+      "The pictures need no labels: some dozens of the kind that the model will see. Do not take\n"
+      "those that accuracy will be measured on. What stays in floating point is decided by what\n"
+      "int8 changes in the predictions, a group of layers at a time.");
+}
+
 void add_all(CLI::App& program, CommandLine& line) {
   program.set_version_flag("--version", "yolocu " YOLOCU_VERSION);
   program.require_subcommand(1);
@@ -207,6 +243,7 @@ void add_all(CLI::App& program, CommandLine& line) {
   add_run(program, line.run);
   add_bench(program, line.bench);
   add_export_onnx(program, line.export_onnx);
+  add_quantize(program, line.quantize);
   program.footer("`yolocu COMMAND --help` tells more about a command.");
 }
 
@@ -221,6 +258,7 @@ int dispatch(const std::string& command, const CommandLine& line) {
   if (command == "info") return info_command(line.info);
   if (command == "export-onnx") return export_onnx_command(line.export_onnx);
   if (command == "bench") return bench_command(line.bench);
+  if (command == "quantize") return quantize_command(line.quantize);
   return run_command(line.run);
 }
 
@@ -229,7 +267,7 @@ std::string usage_message(const CLI::App& program, const CLI::ParseError& error,
                           const std::string& first_word) {
   if (!chosen_command(program).empty() || first_word.rfind('-', 0) == 0) return error.what();
   return "no command '" + first_word +
-         "'; there are detect, convert, info, run, bench and export-onnx";
+         "'; there are detect, convert, info, run, bench, export-onnx and quantize";
 }
 
 int run_throwing(int argc, const char* const* argv) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/arguments.h"
+#include "engine/quantize/quantizer.h"
 #include "yolocu/detector.h"
 
 namespace yolocu {
@@ -66,6 +67,23 @@ struct RunArguments {
   std::string counters;  // file of launch records; empty: none
 };
 int run_command(const RunArguments& arguments);
+
+// A packed file with int8 convolutions of one without.
+struct QuantizeArguments {
+  std::string model;
+  std::string output;
+  std::vector<std::string> images;  // files, folders, globs
+  quantize::Calibration calibration = quantize::Calibration::kMse;
+  std::optional<int64_t> keep;  // groups of layers in floating point; none: by max_error
+  double max_error = quantize::kDefaultMaxError;
+  double max_float = quantize::kDefaultMaxFloat;  // of the FLOPs
+  int64_t error_pictures = quantize::kDefaultErrorPictures;
+  int64_t limit = 200;  // pictures
+  InputSize size;
+  int threads = 0;
+  std::string json;  // a file, "-" for stdout, empty for none
+};
+int quantize_command(const QuantizeArguments& arguments);
 
 // A packed file as an ONNX file.
 struct ExportOnnxArguments {

@@ -4,12 +4,14 @@
 #include "engine/base/str_cat.h"
 #include "weights/export/onnx_export.h"
 #include "weights/format/file_io.h"
+#include "weights/format/quantization.h"
 
 namespace yolocu {
 namespace {
 
 Status export_model(const ExportOnnxArguments& arguments) {
-  YOLOCU_ASSIGN_OR_RETURN(const std::shared_ptr<const Model> model, open_model(arguments.model));
+  YOLOCU_ASSIGN_OR_RETURN(std::shared_ptr<const Model> model, open_model(arguments.model));
+  YOLOCU_ASSIGN_OR_RETURN(model, dequantized(std::move(model)));
   const Result<OnnxFile> file = export_onnx(
       *model,
       {.batch = arguments.batch, .height = arguments.size.height, .width = arguments.size.width});

@@ -12,6 +12,7 @@
 #include "engine/base/str_cat.h"
 #include "weights/format/file_io.h"
 #include "weights/format/packed_file.h"
+#include "weights/format/quantization.h"
 
 namespace yolocu {
 namespace {
@@ -53,6 +54,24 @@ PackedNotes notes_of(const std::string& path) {
   return file.ok() ? read_packed_notes(file->bytes()) : PackedNotes{};
 }
 
+bool is_int8(const Op& op) {
+  const auto* conv = std::get_if<ConvOp>(&op);
+  return conv != nullptr && !conv->accumulator_scale.empty();
+}
+
+std::string int8_text(const Description& d) {
+  const Graph& graph = d.model.spec.graph;
+  double flops = 0;
+  int64_t count = 0;
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (!is_int8(graph.nodes[i].op)) continue;
+    ++count;
+    flops += conv_node_flops(graph, d.shapes, i, d.height, d.width);
+  }
+  const double all = conv_flops(graph, d.shapes, d.height, d.width);
+  return str_cat(count, " convolutions, ", fixed(100 * flops / all, 1), " % of the compute");
+}
+
 std::string card(const Description& d, const std::string& path) {
   const ModelSpec& spec = d.model.spec;
   const ModelSummary summary = summarize(d.model);
@@ -67,6 +86,7 @@ std::string card(const Description& d, const std::string& path) {
   line("parameters", str_cat(quantity(summary.parameters), ", weights ", summary.weight_types));
   line("compute", fixed(conv_flops(d.model.spec.graph, d.shapes, d.height, d.width) / 1e9, 2) +
                       " GFLOPs at " + size);
+  if (is_quantized(spec.graph)) line("int8", int8_text(d));
   line("predictions",
        str_cat(prediction_count(spec.graph, d.shapes, d.height, d.width), " at ", size));
   line("input", str_cat("default ", spec.input_size, "x", spec.input_size, ", any multiple of ",
@@ -76,14 +96,16 @@ std::string card(const Description& d, const std::string& path) {
   if (!spec.source_sha256.empty()) line("", "sha256 " + spec.source_sha256);
   const PackedNotes notes = notes_of(path);
   const auto note = [&](std::string_view key, std::string_view shown, const std::string& unit) {
-    const auto found = notes.find("conversion." + std::string(key));
+    const auto found = notes.find(key);
     if (found != notes.end()) line(shown, printable(found->second) + unit);
   };
-  note("dialect", "dialect", "");
-  note("folded", "folded", "");
-  note("head", "head", "");
-  note("branch", "branch", "");
-  note("dropped_nodes", "dropped", " nodes that the predictions do not need");
+  note("conversion.dialect", "dialect", "");
+  note("conversion.folded", "folded", "");
+  note("conversion.head", "head", "");
+  note("conversion.branch", "branch", "");
+  note("conversion.dropped_nodes", "dropped", " nodes that the predictions do not need");
+  note("quantization.calibration", "calibration", "");
+  note("quantization.error", "int8 error", " of the predictions when it was quantized");
   line("file", file_size_text(path) + ", checksum ok");  // opening has verified it
   return text;
 }
@@ -106,6 +128,7 @@ std::string attributes(const Op& op) {
     if (conv->activation != Activation::kNone) {
       text += str_cat(" ", activation_name(conv->activation));
     }
+    if (is_int8(op)) text += " int8";
     return text;
   }
   const auto window = [](const auto& pool) {
@@ -129,9 +152,7 @@ TableRow layer_row(const Description& d, size_t node) {
   if (conv == nullptr) return row;
   const int64_t in_channels = d.shapes[static_cast<size_t>(n.inputs[0])].channels;
   const int64_t weights = checked_element_count(conv_weight_shape(*conv, in_channels)).value_or(0);
-  const Extent& extent = d.shapes[node].extent;
-  const double flops = 2.0 * static_cast<double>(weights) *
-                       static_cast<double>(extent.at(d.height) * extent.at(d.width));
+  const double flops = conv_node_flops(d.model.spec.graph, d.shapes, node, d.height, d.width);
   row[5] = std::to_string(weights + (conv->bias.empty() ? 0 : conv->out_channels));
   row[6] = fixed(flops / 1e6, 1);
   return row;

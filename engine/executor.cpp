@@ -10,6 +10,7 @@
 #include "engine/gpu/gpu_executor.h"
 #include "engine/memory_limit.h"
 #include "kernels/device_query.h"
+#include "weights/format/quantization.h"
 
 namespace yolocu {
 namespace {
@@ -116,11 +117,24 @@ Result<std::unique_ptr<Executor>> create_on_gpu(std::shared_ptr<const Model> mod
   return gpu::create_gpu_executor(std::move(loaded), options);
 }
 
+Status check_int8(const Model& model, Precision precision) {
+  if (precision != Precision::kInt8 || is_quantized(model.spec.graph)) return {};
+  return invalid_argument(
+      "the model is not quantized: yolocu quantize MODEL --images DIR -o OUT makes one that is");
+}
+
 Result<std::unique_ptr<Executor>> create(std::shared_ptr<const Model> model, Device device,
                                          const ExecutorOptions& options) {
   ExecutorOptions resolved = options;
   const Device chosen = resolve_device(device);
   YOLOCU_RETURN_IF_ERROR(resolve_size(*model, chosen, resolved));
+  if (options.observer != nullptr && chosen != Device::kCpu) {
+    return unsupported("only the cpu device shows its values to an observer");
+  }
+  if (chosen == Device::kReference) YOLOCU_RETURN_IF_ERROR(check_int8(*model, options.precision));
+  if (options.precision != Precision::kInt8) {
+    YOLOCU_ASSIGN_OR_RETURN(model, dequantized(std::move(model)));
+  }
   switch (chosen) {
     case Device::kAuto: break;
     case Device::kReference: return create_reference_executor(std::move(model), resolved);

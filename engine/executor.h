@@ -12,6 +12,7 @@
 
 #include "engine/plan/memory_planner.h"
 #include "engine/plan_step.h"
+#include "engine/value_observer.h"
 #include "kernels/launch_log.h"
 #include "weights/format/model.h"
 #include "yolocu/options.h"
@@ -32,6 +33,7 @@ struct ExecutorOptions {
   float least_score = -1.0f;
   LaunchRecords launches = LaunchRecords::kDrop;    // of kernels: see take_launches()
   InputLifetime input = InputLifetime::kUntilRead;  // kKept: for time_runs() on cuda and emulated
+  std::shared_ptr<ValueObserver> observer = nullptr;  // of the cpu device in fp32 only
 };
 
 // `options` with the batch, height and width of `shape`.
@@ -104,7 +106,8 @@ Precision resolve_precision(Device device, Precision precision);
 // whether it is there.
 Status resolve_size(const Model& model, Device device, ExecutorOptions& options);
 
-// kUnsupported: the device is not in this build, or cannot run the precision.
+// A quantized model runs in floating point, too. kUnsupported: the device is not in this build, or
+// cannot run the precision, or has no observers.
 // kInvalidArgument: batch < 1, or a size that is not a positive multiple of the stride (says
 // which). kResourceExhausted: a size whose activations would not fit in memory.
 Result<std::unique_ptr<Executor>> create_executor(std::shared_ptr<const Model> model, Device device,

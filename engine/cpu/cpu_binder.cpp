@@ -41,6 +41,8 @@ class Binder {
     YOLOCU_RETURN_IF_ERROR(allocate(other_bytes));
     for (const Step& step : plan_.steps) {
       bound_.work.push_back(std::visit([this](const auto& s) { return bind(s); }, step.work));
+      bound_.destinations.push_back(
+          std::visit([this](const auto& s) { return destination(s); }, step.work));
     }
     YOLOCU_RETURN_IF_ERROR(pack_all());
     return std::move(bound_);
@@ -111,6 +113,12 @@ class Binder {
     }
     return {data, view.element, view.block, view.channels, view.height, view.width};
   }
+
+  template <typename Step>
+  Tensor destination(const Step& step) const {
+    return tensor(step.destination);
+  }
+  static Tensor destination(const DecodeStep&) { return {}; }
 
   static SourcePlace source_place(const View& view) {
     return view.buffer == View::kPicture ? SourcePlace::kPicture : SourcePlace::kArena;

@@ -13,7 +13,8 @@ namespace yolocu::cpu {
 
 // Owns what its work points into, but for the model: that must outlive it.
 struct BoundPlan {
-  std::vector<Work> work;  // one a step of the plan
+  std::vector<Work> work;            // one a step of the plan
+  std::vector<Tensor> destinations;  // one a step: what it writes; of the last step none
   AlignedBuffer arena;
   AlignedBuffer weights;
   AlignedBuffer scratch;      // of all threads

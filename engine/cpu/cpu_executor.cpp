@@ -3,6 +3,8 @@
 #include <chrono>
 #include <string>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "engine/base/str_cat.h"
 #include "engine/cpu/aligned_buffer.h"
@@ -37,6 +39,7 @@ class CpuExecutor final : public Executor {
     YOLOCU_ASSIGN_OR_RETURN(bound_, bind_plan(plan_, *model_, team_, input_bytes + output_bytes));
     YOLOCU_ASSIGN_OR_RETURN(input_, AlignedBuffer::create(input_bytes));
     YOLOCU_ASSIGN_OR_RETURN(output_, AlignedBuffer::create(output_bytes));
+    if (options_.observer != nullptr) find_observed_values();
     return {};
   }
 
@@ -56,7 +59,12 @@ class CpuExecutor final : public Executor {
   Status run() override {
     for (int64_t image = 0; image < batch(); ++image) {
       const PictureJob job = job_of(image);
-      for (Work& work : bound_.work) execute(work, job);
+      for (size_t i = 0; i < bound_.work.size(); ++i) {
+        execute(bound_.work[i], job);
+        if (!observed_.empty() && observed_[i].data != nullptr) {
+          options_.observer->observe(observed_[i]);
+        }
+      }
     }
     return {};
   }
@@ -119,6 +127,26 @@ class CpuExecutor final : public Executor {
            static_cast<double>(op.out_channels * conv->shape.out_height * conv->shape.out_width);
   }
 
+  // A value is whole after the last of its steps; the first begins where the value does.
+  void find_observed_values() {
+    observed_.resize(plan_.steps.size());
+    for (size_t first = 0, last = 0; first < observed_.size(); first = last + 1) {
+      const int node = plan_.steps[first].node;
+      last = first;
+      while (last + 1 < observed_.size() && plan_.steps[last + 1].node == node) ++last;
+      const Op& op = model_->spec.graph.nodes[static_cast<size_t>(node)].op;
+      const bool is_whole = node != 0 && !std::holds_alternative<ConcatOp>(op);
+      const Tensor& start = bound_.destinations[first];
+      if (!is_whole || bound_.destinations[last].data == nullptr) continue;
+      observed_[last] = {.node = node,
+                         .data = start.floats(),
+                         .block = start.block,
+                         .height = start.height,
+                         .width = start.width,
+                         .layout = &plan_.layouts[static_cast<size_t>(node)]};
+    }
+  }
+
   int64_t picture_elements() const { return height() * width() * plan_.picture_layout.channels(); }
 
   const std::string& node_name(size_t step) const {
@@ -132,6 +160,7 @@ class CpuExecutor final : public Executor {
   CpuPlan plan_;
   AlignedBuffer input_, output_;
   BoundPlan bound_;
+  std::vector<ObservedValue> observed_;  // by step; no data: nothing to see. Empty: no observer
 };
 
 Status check_precision(Precision precision) {

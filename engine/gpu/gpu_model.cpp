@@ -6,6 +6,7 @@
 #include "engine/base/str_cat.h"
 #include "engine/gpu/conv_weights.h"
 #include "engine/memory_limit.h"
+#include "weights/format/quantization.h"
 
 namespace yolocu::gpu {
 namespace {
@@ -79,7 +80,7 @@ ConvDevice conv_device(const DeviceInfo& info) {
 Result<std::shared_ptr<GpuModel>> GpuModel::create(std::shared_ptr<const Model> model,
                                                    GpuDevice device, DType dtype) {
   std::shared_ptr<GpuModel> result(new GpuModel);
-  result->model_ = std::move(model);
+  YOLOCU_ASSIGN_OR_RETURN(result->model_, dequantized(std::move(model)));
   result->device_ = std::move(device);
   result->dtype_ = dtype;
   YOLOCU_RETURN_IF_ERROR(result->runtime().make_current());

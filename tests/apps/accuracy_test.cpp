@@ -1,11 +1,11 @@
 // Real checkpoints on real pictures against their labels.
+#include "tests/apps/accuracy.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -14,9 +14,6 @@
 
 #include "apps/image_io.h"
 #include "engine/executor.h"
-#include "engine/postprocess/nms.h"
-#include "engine/preprocess/letterbox.h"
-#include "tests/apps/coco_json.h"
 #include "tests/reference/coco_ap.h"
 #include "tests/support/test_support.h"
 #include "weights/import/convert.h"
@@ -26,15 +23,14 @@ namespace {
 
 using nlohmann::json;
 using reference::CocoObject;
+using testing::AccuracySetting;
+using testing::detect_all;
+using testing::Score;
+using testing::score_of;
+using testing::score_on_coco;
 
-// Validation's rule: confidence 0.001, all labels of a box, at most 300 detections.
-struct Setting {
-  int64_t size = 0;
-  ScoreLayout layout = ScoreLayout::kClasses;
-  double iou = 0;
-};
-
-std::unique_ptr<Executor> executor_of(const std::string& checkpoint, const Setting& setting) {
+std::unique_ptr<Executor> executor_of(const std::string& checkpoint,
+                                      const AccuracySetting& setting) {
   auto converted = convert_checkpoint(checkpoint, {.weight_dtype = DType::kF32});
   EXPECT_TRUE(converted.ok()) << converted.status().message();
   if (!converted.ok()) return nullptr;
@@ -45,49 +41,9 @@ std::unique_ptr<Executor> executor_of(const std::string& checkpoint, const Setti
   return executor.ok() ? std::move(*executor) : nullptr;
 }
 
-std::vector<CocoObject> detect(Executor& executor, const Setting& setting, const Image& picture,
-                               int64_t image) {
-  std::vector<uint8_t> scratch;
-  EXPECT_TRUE(
-      letterbox(executor.input(), setting.size, setting.size, 114, picture.view(), scratch).ok());
-  EXPECT_TRUE(executor.run().ok());
-  auto found = non_max_suppression(executor.output(), executor.row(),
-                                   {.layout = setting.layout,
-                                    .labels = LabelMode::kMultiLabel,
-                                    .confidence = 0.001f,
-                                    .iou = setting.iou});
-  scale_boxes(found, setting.size, setting.size, picture.height, picture.width);
-  std::vector<CocoObject> objects;
-  for (const Detection& d : found) {
-    objects.push_back({.image = image,
-                       .category = d.class_id,
-                       .x = d.x1,
-                       .y = d.y1,
-                       .width = d.x2 - d.x1,
-                       .height = d.y2 - d.y1,
-                       .score = d.score});
-  }
-  return objects;
-}
-
-struct Score {
-  double ap = 0, ap50 = 0;
-};
-
-Score score_of(const std::vector<CocoObject>& found, const std::vector<CocoObject>& labels,
-               int64_t categories) {
-  std::vector<reference::CocoCurve> curves;
-  for (int64_t category = 0; category < categories; ++category) {
-    curves.push_back(reference::coco_curve(found, labels, category, 0, 2));
-  }
-  const Score score{reference::coco_ap(curves), reference::coco_ap(curves, 0)};
-  std::printf("AP %.4f, AP50 %.4f\n", score.ap, score.ap50);
-  return score;
-}
-
 // The same fused weights, pickled by two codes: equal predictions, bit for bit.
 TEST(Accuracy, DialectsOfOneModelAgree) {
-  const Setting setting{640, ScoreLayout::kClasses, 0.7};
+  const AccuracySetting setting{640, ScoreLayout::kClasses, 0.7};
   std::vector<std::vector<float>> predictions;
   for (const std::string name : {"yolov9t-coco", "yolov9t-coco-official"}) {
     YOLOCU_REQUIRE_SHARED("weights/" + name + ".pt");
@@ -124,7 +80,7 @@ std::vector<CocoObject> read_labels(const std::string& path, int64_t image, cons
 TEST(Accuracy, TrainedYolov7OnItsOwnKindOfPictures) {
   YOLOCU_REQUIRE_SHARED("weights/yolov7/robocup-tiny.pt");
   YOLOCU_REQUIRE_SHARED("robocup/images");
-  const Setting setting{320, ScoreLayout::kObjectnessAndClasses, 0.65};
+  const AccuracySetting setting{320, ScoreLayout::kObjectnessAndClasses, 0.65};
   const std::string folder = testing::shared_dir() + "/robocup/";
   const auto executor =
       executor_of(testing::shared_dir() + "/weights/yolov7/robocup-tiny.pt", setting);
@@ -143,7 +99,7 @@ TEST(Accuracy, TrainedYolov7OnItsOwnKindOfPictures) {
     for (const CocoObject& o : read_labels(folder + "labels/" + name + ".txt", image, *picture)) {
       labels.push_back(o);
     }
-    for (const CocoObject& o : detect(*executor, setting, *picture, image)) found.push_back(o);
+    for (const CocoObject& o : detect_all(*executor, setting, *picture, image)) found.push_back(o);
     ++image;
   }
   ASSERT_GT(labels.size(), 40u);
@@ -152,39 +108,17 @@ TEST(Accuracy, TrainedYolov7OnItsOwnKindOfPictures) {
   EXPECT_NEAR(score.ap50, 0.817, 0.01);
 }
 
-// Classes count from 0 where COCO's category numbers have gaps.
-std::map<int64_t, int64_t> classes_of(const json& categories) {
-  std::set<int64_t> numbers;
-  for (const json& category : categories) numbers.insert(category["id"].get<int64_t>());
-  std::map<int64_t, int64_t> classes;
-  for (const int64_t number : numbers) classes.emplace(number, classes.size());
-  return classes;
-}
-
 // YOLOv9-T of COCO in the Ultralytics dialect on half of the pictures of its validation subset.
 TEST(Accuracy, CocoYolov9OnCoco) {
   YOLOCU_REQUIRE_SHARED("weights/yolov9t-coco.pt");
   YOLOCU_REQUIRE_SHARED("coco_val/instances.json");
-  const Setting setting{640, ScoreLayout::kClasses, 0.7};
+  const AccuracySetting setting{640, ScoreLayout::kClasses, 0.7};
   const std::string folder = testing::shared_dir() + "/coco_val/";
   const auto executor = executor_of(testing::shared_dir() + "/weights/yolov9t-coco.pt", setting);
   ASSERT_NE(executor, nullptr);
-  const json instances = json::parse(std::ifstream(folder + "instances.json"));
   const json expected = json::parse(std::ifstream(folder + "expected.json"));
-  const std::map<int64_t, int64_t> classes = classes_of(instances["categories"]);
-  std::vector<CocoObject> labels, found;
-  for (const json& entry : instances["annotations"]) {
-    labels.push_back(testing::coco_object(entry));
-    labels.back().category = classes.at(labels.back().category);
-  }
-  for (const json& entry : instances["images"]) {
-    const auto picture = read_image(folder + "images/" + entry["file_name"].get<std::string>());
-    ASSERT_OK(picture);
-    for (const CocoObject& o : detect(*executor, setting, *picture, entry["id"])) {
-      found.push_back(o);
-    }
-  }
-  const Score score = score_of(found, labels, static_cast<int64_t>(classes.size()));
+  const Score score =
+      score_on_coco(*executor, setting, folder + "instances.json", folder + "images");
   EXPECT_NEAR(score.ap, expected["AP"].get<double>(), 0.003);
   EXPECT_NEAR(score.ap50, expected["AP50"].get<double>(), 0.005);
 }

@@ -43,11 +43,17 @@ TEST(CreateExecutor, RefusesImpossibleSizes) {
 }
 
 TEST(CreateExecutor, RefusesPrecisionsTheReferenceCannotCompute) {
-  for (const Precision precision : {Precision::kFp16, Precision::kBf16, Precision::kInt8}) {
+  for (const Precision precision : {Precision::kFp16, Precision::kBf16}) {
     const auto executor =
         create_executor(tiny_model(), Device::kReference, {.precision = precision});
     EXPECT_EQ(executor.status().code(), StatusCode::kUnsupported);
   }
+}
+
+TEST(CreateExecutor, Int8NeedsAQuantizedModel) {
+  const auto executor =
+      create_executor(tiny_model(), Device::kReference, {.precision = Precision::kInt8});
+  testing::expect_refused(executor.status(), StatusCode::kInvalidArgument, "yolocu quantize");
 }
 
 // Without a card, driver or CUDA in the build the error says what to do, and the process goes on.

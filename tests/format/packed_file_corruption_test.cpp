@@ -1,11 +1,17 @@
 // Packed files that must be refused, with a message that says what is wrong where.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
 #include "engine/base/str_cat.h"
 #include "tests/format/packed_bytes.h"
 #include "tests/format/small_model.h"
 #include "tests/support/test_support.h"
 #include "weights/format/packed_file.h"
+#include "weights/format/quantization.h"
 
 namespace yolocu {
 namespace {
@@ -24,8 +30,12 @@ void expect_refused(std::span<const std::byte> bytes, const std::string& message
   testing::expect_refused(open_status(bytes), code, message);
 }
 
-TEST(PackedCorruption, TruncationAtEveryByteSaysSo) {
-  const Bytes bytes = packed(testing::small_model());
+class Corrupted : public ::testing::TestWithParam<Model (*)()> {};
+INSTANTIATE_TEST_SUITE_P(Models, Corrupted,
+                         ::testing::Values(&testing::small_model, &testing::int8_model));
+
+TEST_P(Corrupted, TruncationAtEveryByteSaysSo) {
+  const Bytes bytes = packed(GetParam()());
   for (size_t size = 0; size < bytes.size(); ++size) {
     const Status status = open_status(std::span(bytes).first(size));
     ASSERT_EQ(status.code(), StatusCode::kCorrupt) << size;
@@ -36,8 +46,8 @@ TEST(PackedCorruption, TruncationAtEveryByteSaysSo) {
                  str_cat("truncated: expected ", bytes.size(), " bytes, got ", bytes.size() - 1));
 }
 
-TEST(PackedCorruption, ABitFlipAtEveryByteIsRefused) {
-  Bytes bytes = packed(testing::small_model());
+TEST_P(Corrupted, ABitFlipAtEveryByteIsRefused) {
+  Bytes bytes = packed(GetParam()());
   size_t proven = 0;
   for (size_t i = 0; i < bytes.size(); ++i) {
     const std::byte bit{static_cast<uint8_t>(1u << (i % 8))};
@@ -109,8 +119,8 @@ void check_edits(const Model& model, std::span<const Edit> edits) {
 TEST(PackedCorruption, Metadata) {
   constexpr StatusCode kUnsupported = StatusCode::kUnsupported;
   const Edit edits[] = {
-      {R"(version":"1")", R"(version":"2")",
-       "format version 2 is newer than this program (1): update yolocu", kUnsupported},
+      {R"(version":"1")", R"(version":"3")",
+       "format version 3 is newer than this program (2): update yolocu", kUnsupported},
       {R"("dtype":"F32")", R"("dtype":"F4")", "unknown dtype 'F4'", kUnsupported},
       {R"(version":"1")", R"(version":"0")", "expected a positive integer, got '0'"},
       {R"(version":"1")", R"(version":"01")", "expected a positive integer, got '01'"},
@@ -130,9 +140,9 @@ TEST(PackedCorruption, Metadata) {
 
 TEST(PackedCorruption, ANewerVersionWithTypesOfItsOwnIsCalledNewer) {
   const Bytes newer =
-      testing::edited(packed(testing::small_model()), R"(version":"1")", R"(version":"2")");
+      testing::edited(packed(testing::small_model()), R"(version":"1")", R"(version":"3")");
   expect_refused(testing::edited(newer, R"("dtype":"F32")", R"("dtype":"F4")"),
-                 "format version 2 is newer", StatusCode::kUnsupported);
+                 "format version 3 is newer", StatusCode::kUnsupported);
 }
 
 TEST(PackedCorruption, ModelDocument) {
@@ -178,6 +188,93 @@ TEST(PackedCorruption, ModelDocument) {
       {R"("architecture")", R"("colour":1,"architecture")", "unknown field 'colour'"},
   };
   check_edits(testing::small_model(), edits);
+}
+
+TEST(PackedCorruption, Int8Attributes) {
+  const char* const scale = R"("output_scale":0.5)";  // of the stem, node 1
+  const Edit edits[] = {
+      {scale, R"("output_scale":-0.5)",
+       "node 1 'stem' (conv): output_scale: expected a number from 9.09495e-13 to 1.09951e+12, got "
+       "-0.5"},
+      {scale, R"("output_scale":1e-13)", "output_scale: expected a number from"},
+      {scale, R"("output_scale":1e13)", "output_scale: expected a number from"},
+      {scale, R"("output_scale":1e39)", "'output_scale': expected a finite fp32 number"},
+      {scale, R"("output_scale":NaN)", "not valid JSON at byte"},
+      {scale, R"("output_scale":"0.5")", "'output_scale': expected a finite fp32 number"},
+      {R"(,"output_scale":0.5)", "", "node 1 'stem': conv: 'output_scale' is missing"},
+      {scale, R"("output_scale":0)",
+       "node 2 'mid' (conv): an int8 convolution reads value 1, which is floating point"},
+      {R"("accumulator_scale":"mid.s",)", "", "node 2 'mid': conv: 'accumulator_scale' is missing"},
+      {R"("accumulator_scale":"mid.s")", R"("accumulator_scale":"")",
+       "tensor 'mid.w': expected [4,3,3,2] F16 or F32, got [4,3,3,2] I8"},
+      {R"("accumulator_scale":"mid.s")", R"("accumulator_scale":"gone")",
+       "tensor 'gone': expected [4] F32, got nothing"},
+      {R"("accumulator_scale":"mid.s")", R"("accumulator_scale":"cls.b")",
+       "tensor 'cls.b': expected [4] F32, got [2] F32"},
+      {R"("weight":"mid.w")", R"("weight":"box.w")",
+       "tensor 'box.w': expected [4,3,3,2] I8, got [4,1,1,8] F32"},
+      {R"("output_scale":0.25)", R"("output_scale":0)",
+       "node 4 'cat' (concat): operand 1 is floating point"},
+      {R"("output_scale":0.0)", R"("output_scale":1)",
+       "node 7 'decode' (decode_dfl): head 0 is int8, expected floating point"},
+      {R"(version":"2")", R"(version":"1")", "node 1 'stem': conv: unknown field"},
+  };
+  check_edits(testing::int8_model(), edits);
+}
+
+TEST(PackedCorruption, Int8AttributesAreUnknownToVersion1) {
+  const Edit edits[] = {
+      {R"(version":"1")", R"(version":"2")", "conv: 'accumulator_scale' is missing"},
+      {R"("kernel":3)", R"("kernel":3,"output_scale":1)", "unknown field 'output_scale'"},
+  };
+  check_edits(testing::small_model(), edits);
+}
+
+TEST(PackedCorruption, Int8Tensors) {
+  const auto message_with = [](const char* tensor, size_t at, std::vector<std::byte> bytes) {
+    Model model = testing::int8_model();
+    TensorView& view = model.tensors.at(tensor);
+    std::vector<std::byte> changed(view.data.begin(), view.data.end());
+    std::copy(bytes.begin(), bytes.end(), changed.begin() + static_cast<std::ptrdiff_t>(at));
+    view.data = changed;
+    return serialize_packed(model).status().message();
+  };
+  const auto floats = [](float value) {
+    std::vector<std::byte> bytes(sizeof value);
+    std::memcpy(bytes.data(), &value, sizeof value);
+    return bytes;
+  };
+  EXPECT_EQ(message_with("mid.w", 5, {std::byte{0x81}}), "");
+  EXPECT_EQ(message_with("mid.w", 5, {std::byte{0x80}}),
+            "tensor 'mid.w': expected -127 to 127, got -128");
+  for (const float bad : {0.0f, -1.0f, NAN, INFINITY, 1e-30f, 1e30f, 1e-40f}) {
+    testing::expect_refused(
+        corrupt(message_with("mid.s", 8, floats(bad))), StatusCode::kCorrupt,
+        "tensor 'mid.s', element 2: expected a number from 8.27181e-25 to 1.20893e+24, got ");
+  }
+}
+
+// Doubled again and again: channels whose scale changes at every one.
+TEST(PackedCorruption, ScalesThatChangeTooOftenAreRefused) {
+  Graph graph;
+  graph.nodes = {{"images", {}, InputOp{}}};
+  for (const float scale : {0.5f, 0.25f}) {
+    graph.nodes.push_back(
+        {"conv", {0}, ConvOp{.out_channels = 1, .weight = "w", .output_scale = scale}});
+  }
+  for (int i = 0; i < 12; ++i) {
+    const int last = static_cast<int>(graph.nodes.size()) - 1;
+    graph.nodes.push_back(
+        {"cat", i == 0 ? std::vector{1, 2} : std::vector{last, last}, ConcatOp{}});
+  }
+  for (int i = 0; i < 64; ++i) {
+    const int last = static_cast<int>(graph.nodes.size()) - 1;
+    graph.nodes.push_back({"pool", {last}, MaxPoolOp{.kernel = 1, .stride = 1}});
+  }
+  std::vector<ValueShape> shapes(graph.nodes.size());
+  for (ValueShape& shape : shapes) shape.channels = 1;
+  testing::expect_refused(infer_scales(graph, shapes).status(), StatusCode::kResourceExhausted,
+                          "the scales of channels change too often");
 }
 
 TEST(PackedCorruption, MessagesOfTheDocumentSayWhereTheyCameFrom) {

@@ -31,7 +31,8 @@ struct Describe {
   std::string operator()(const ConvOp& op) const {
     return str_cat("conv ", op.out_channels, " ", op.kernel, " ", op.stride, " ", op.padding, " ",
                    op.groups, " ", static_cast<int>(op.activation), " ",
-                   list_text({op.negative_slope}), op.weight, "|", op.bias);
+                   list_text({op.negative_slope, op.output_scale}), op.weight, "|", op.bias, "|",
+                   op.accumulator_scale);
   }
   std::string operator()(const MaxPoolOp& op) const {
     return str_cat("max ", op.kernel, " ", op.stride, " ", op.padding);
@@ -41,7 +42,7 @@ struct Describe {
   }
   std::string operator()(const UpsampleOp& op) const { return str_cat("up ", op.factor); }
   std::string operator()(const ConcatOp&) const { return "concat"; }
-  std::string operator()(const AddOp&) const { return "add"; }
+  std::string operator()(const AddOp& op) const { return "add " + list_text({op.output_scale}); }
   std::string operator()(const SliceOp& op) const {
     return str_cat("slice ", op.begin, " ", op.channels);
   }
@@ -179,7 +180,8 @@ TEST_P(RoundTrip, AnIndependentReaderFindsEveryTensor) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, RoundTrip,
-                         ::testing::Values(&testing::small_model, &testing::every_op_model));
+                         ::testing::Values(&testing::small_model, &testing::every_op_model,
+                                           &testing::int8_model));
 
 TEST(PackedFile, ModelDocumentIsAsSpecified) {
   const std::string header = testing::header_of(packed(testing::every_op_model()));

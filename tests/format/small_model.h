@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <map>
+#include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,6 +56,57 @@ inline Model small_model() {
                                         {"box.w", {DType::kF32, {4, 1, 1, 4}}},
                                         {"cls.w", {DType::kF16, {2, 1, 1, 4}}},
                                         {"cls.b", {DType::kF32, {2}}}});
+}
+
+// Stem in floating point (3 -> 2 channels), held as int8; an int8 convolution of it; both joined, a
+// pool, and heads on that: one in int8, one not. Written as format version 2.
+inline Model int8_model() {
+  ModelSpec spec;
+  spec.graph.nodes = {
+      {"images", {}, InputOp{}},
+      {"stem",
+       {0},
+       ConvOp{.out_channels = 2,
+              .kernel = 3,
+              .stride = 2,
+              .padding = 1,
+              .activation = Activation::kSilu,
+              .weight = "stem.w",
+              .output_scale = 0.5f}},
+      {"mid",
+       {1},
+       ConvOp{.out_channels = 4,
+              .kernel = 3,
+              .padding = 1,
+              .weight = "mid.w",
+              .bias = "mid.b",
+              .accumulator_scale = "mid.s",
+              .output_scale = 0.25f}},
+      {"sum", {2, 2}, AddOp{.output_scale = 2.0f}},
+      {"cat", {1, 2, 1}, ConcatOp{}},
+      {"box", {4}, ConvOp{.out_channels = 4, .weight = "box.w"}},
+      {"cls",
+       {3},
+       ConvOp{.out_channels = 2, .weight = "cls.w", .bias = "cls.b", .accumulator_scale = "cls.s"}},
+      {"decode", {5, 6}, DecodeDflOp{.classes = 2, .bins = 1, .strides = {2}}}};
+  spec.class_names = {"cat", "dog"};
+  spec.input_size = 64;
+  Model model = with_tensors(std::move(spec), {{"stem.w", {DType::kF16, {2, 3, 3, 3}}},
+                                               {"mid.w", {DType::kI8, {4, 3, 3, 2}}},
+                                               {"mid.b", {DType::kF32, {4}}},
+                                               {"box.w", {DType::kF32, {4, 1, 1, 8}}},
+                                               {"cls.w", {DType::kI8, {2, 1, 1, 4}}},
+                                               {"cls.b", {DType::kF32, {2}}}});
+  struct Scales {
+    std::shared_ptr<const void> tensors;
+    std::vector<float> mid = {0.5f, 0.25f, 3.0f, 1e-6f}, cls = {1.0f, 2.0f};
+  };
+  const auto scales = std::make_shared<Scales>();
+  scales->tensors = model.storage;
+  model.tensors["mid.s"] = {DType::kF32, {4}, std::as_bytes(std::span(scales->mid))};
+  model.tensors["cls.s"] = {DType::kF32, {2}, std::as_bytes(std::span(scales->cls))};
+  model.storage = scales;
+  return model;
 }
 
 // The ops that small_model lacks, an anchor head, an unnamed tensor, a weight used twice.

@@ -28,7 +28,8 @@ struct OnnxFile {
 // [batch, anchors, row], row = 4 + classes, as `yolocu run` gives them. Everything of the graph is
 // kept: nothing is fused that the packed file has not fused.
 // kInvalidArgument: a batch below 1 or a size that check_input_size refuses. kResourceExhausted: a
-// file that would be larger than kMaxOnnxBytes. `model` has been validated.
+// file that would be larger than kMaxOnnxBytes. kUnsupported: int8 weights; export
+// dequantized(model). `model` has been validated.
 Result<OnnxFile> export_onnx(const Model& model, const OnnxExportOptions& options);
 
 }  // namespace yolocu

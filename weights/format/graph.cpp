@@ -129,17 +129,22 @@ std::vector<int64_t> conv_weight_shape(const ConvOp& conv, int64_t in_channels) 
   return {conv.out_channels, conv.kernel, conv.kernel, in_channels / conv.groups};
 }
 
+double conv_node_flops(const Graph& graph, const std::vector<ValueShape>& shapes, size_t node,
+                       int64_t height, int64_t width) {
+  const auto* conv = std::get_if<ConvOp>(&graph.nodes[node].op);
+  if (conv == nullptr) return 0;
+  const int64_t in_channels = conv_in_channels(graph.nodes[node], shapes);
+  const double pixels = static_cast<double>(shapes[node].extent.at(height)) *
+                        static_cast<double>(shapes[node].extent.at(width));
+  return 2.0 * pixels * static_cast<double>(conv->out_channels) *
+         static_cast<double>(conv->kernel * conv->kernel * (in_channels / conv->groups));
+}
+
 double conv_flops(const Graph& graph, const std::vector<ValueShape>& shapes, int64_t height,
                   int64_t width) {
   double flops = 0;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    const auto* conv = std::get_if<ConvOp>(&graph.nodes[i].op);
-    if (conv == nullptr) continue;
-    const int64_t in_channels = conv_in_channels(graph.nodes[i], shapes);
-    const double pixels = static_cast<double>(shapes[i].extent.at(height)) *
-                          static_cast<double>(shapes[i].extent.at(width));
-    flops += 2.0 * pixels * static_cast<double>(conv->out_channels) *
-             static_cast<double>(conv->kernel * conv->kernel * (in_channels / conv->groups));
+    flops += conv_node_flops(graph, shapes, i, height, width);
   }
   return flops;
 }

@@ -6,6 +6,7 @@
 // stride().
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -38,6 +39,10 @@ struct ConvOp {
   float negative_slope = 0.0f;  // of LeakyReLU
   std::string weight = {};
   std::string bias = {};  // empty: none
+  // int8 only (quantization.h): the name of a [K] f32 tensor; empty: computed in floating point.
+  std::string accumulator_scale = {};
+  // y is held as int8, one unit of which is this much; 0: y is floating point.
+  float output_scale = 0.0f;
 };
 
 // Maximum over a kernel x kernel window; padding never wins.
@@ -62,7 +67,9 @@ struct UpsampleOp {
 struct ConcatOp {};
 
 // Elementwise sum of two or more inputs of one shape, from left to right.
-struct AddOp {};
+struct AddOp {
+  float output_scale = 0.0f;  // as of ConvOp
+};
 
 // Channels [begin, begin + channels).
 struct SliceOp {
@@ -159,7 +166,11 @@ Status check_input_size(const std::vector<ValueShape>& shapes, int64_t height, i
 int64_t prediction_count(const Graph& graph, const std::vector<ValueShape>& shapes, int64_t height,
                          int64_t width);
 
-// Multiply-adds x 2 of all convolutions for one picture of height x width.
+// Multiply-adds x 2 of node `node` for one picture of height x width; 0 if it is no convolution.
+double conv_node_flops(const Graph& graph, const std::vector<ValueShape>& shapes, size_t node,
+                       int64_t height, int64_t width);
+
+// The sum over all nodes.
 double conv_flops(const Graph& graph, const std::vector<ValueShape>& shapes, int64_t height,
                   int64_t width);
 

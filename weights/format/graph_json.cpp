@@ -56,6 +56,9 @@ void visit_attributes(V& v, ConvOp& op) {
   if (op.activation == Activation::kLeakyRelu) v("negative_slope", op.negative_slope);
   v("weight", op.weight);
   v("bias", op.bias);
+  if (v.version < 2) return;
+  v("accumulator_scale", op.accumulator_scale);
+  v("output_scale", op.output_scale);
 }
 template <typename V>
 void visit_attributes(V& v, MaxPoolOp& op) {
@@ -75,7 +78,9 @@ void visit_attributes(V& v, UpsampleOp& op) {
 template <typename V>
 void visit_attributes(V&, ConcatOp&) {}
 template <typename V>
-void visit_attributes(V&, AddOp&) {}
+void visit_attributes(V& v, AddOp& op) {
+  if (v.version >= 2) v("output_scale", op.output_scale);
+}
 template <typename V>
 void visit_attributes(V& v, SliceOp& op) {
   v("begin", op.begin);
@@ -100,6 +105,7 @@ void visit_attributes(V& v, DecodeAnchorOp& op) {
 // back bit by bit.
 struct AttributeWriter {
   ordered_json& out;
+  int version = 1;
 
   template <typename T>
   void operator()(const char* name, const T& value) {
@@ -111,6 +117,7 @@ struct AttributeWriter {
 // Reads attributes.
 struct AttributeReader {
   Fields& in;
+  int version = 1;
 
   void operator()(const char* name, int64_t& value) { value = in.integer(name, 0, kMaxAttribute); }
   void operator()(const char* name, float& value) { value = in.number(name); }
@@ -158,12 +165,16 @@ Status check_tensor_names(const Op& op) {
   const auto* conv = std::get_if<ConvOp>(&op);
   if (conv == nullptr) return {};
   YOLOCU_RETURN_IF_ERROR(check_name("weight", conv->weight));
-  return conv->bias.empty() ? Status() : check_name("bias", conv->bias);
+  for (const auto& [what, name] : {std::pair("bias", &conv->bias),
+                                   std::pair("accumulator_scale", &conv->accumulator_scale)}) {
+    if (!name->empty()) YOLOCU_RETURN_IF_ERROR(check_name(what, *name));
+  }
+  return {};
 }
 
-ordered_json node_json(const Node& node, const ValueShape& shape) {
+ordered_json node_json(const Node& node, const ValueShape& shape, int version) {
   ordered_json attributes = ordered_json::object();
-  AttributeWriter writer{attributes};
+  AttributeWriter writer{attributes, version};
   std::visit([&](auto op) { visit_attributes(writer, op); }, node.op);
   return {{"name", node.name},
           {"op", op_name(node.op)},
@@ -172,18 +183,18 @@ ordered_json node_json(const Node& node, const ValueShape& shape) {
           {"shape", shape_json<ordered_json>(shape)}};
 }
 
-Result<Op> parse_op(const std::string& name, const json& attributes) {
+Result<Op> parse_op(const std::string& name, const json& attributes, int version) {
   std::optional<Op> op = default_op(name);
   if (!op) return unsupported("unknown op " + quote_name(name));
   Fields fields(attributes);
-  AttributeReader reader{fields};
+  AttributeReader reader{fields, version};
   std::visit([&](auto& concrete) { visit_attributes(reader, concrete); }, *op);
   YOLOCU_RETURN_IF_ERROR(fields.finish().with_context(name));
   YOLOCU_RETURN_IF_ERROR(check_tensor_names(*op).with_context(name));
   return std::move(*op);
 }
 
-Result<Node> parse_node(const json& value) {
+Result<Node> parse_node(const json& value, int version) {
   Fields fields(value);
   Node node{.name = fields.text("name"), .inputs = {}, .op = {}};
   const std::string name = fields.text("op");
@@ -194,14 +205,14 @@ Result<Node> parse_node(const json& value) {
   fields.array("shape");  // compared once all shapes are known
   YOLOCU_RETURN_IF_ERROR(fields.finish());
   YOLOCU_RETURN_IF_ERROR(check_name("name", node.name));
-  YOLOCU_ASSIGN_OR_RETURN(node.op, parse_op(name, attributes));
+  YOLOCU_ASSIGN_OR_RETURN(node.op, parse_op(name, attributes, version));
   return node;
 }
 
-Result<Graph> parse_graph(const json& nodes) {
+Result<Graph> parse_graph(const json& nodes, int version) {
   Graph graph;
   for (const json& value : nodes) {
-    auto node = parse_node(value);
+    auto node = parse_node(value, version);
     if (!node.ok()) {
       const bool named = value.is_object() && value.contains("name") && value["name"].is_string();
       const std::string name = named ? " " + quote_name(value["name"].get<std::string>()) : "";
@@ -266,7 +277,8 @@ Status check_texts(const ModelSpec& spec) {
 
 }  // namespace
 
-Result<std::string> model_document(const ModelSpec& spec, const std::vector<ValueShape>& shapes) {
+Result<std::string> model_document(const ModelSpec& spec, const std::vector<ValueShape>& shapes,
+                                   int version) {
   YOLOCU_RETURN_IF_ERROR(check_texts(spec));
   ordered_json document = {
       {"architecture", spec.architecture},
@@ -277,7 +289,7 @@ Result<std::string> model_document(const ModelSpec& spec, const std::vector<Valu
       {"source", {{"name", spec.source_name}, {"sha256", spec.source_sha256}}}};
   ordered_json nodes = ordered_json::array();
   for (size_t i = 0; i < spec.graph.nodes.size(); ++i) {
-    nodes.push_back(node_json(spec.graph.nodes[i], shapes[i]));
+    nodes.push_back(node_json(spec.graph.nodes[i], shapes[i], version));
   }
   document["nodes"] = std::move(nodes);
   try {
@@ -287,7 +299,7 @@ Result<std::string> model_document(const ModelSpec& spec, const std::vector<Valu
   }
 }
 
-Result<ModelSpec> parse_model_document(std::string_view text) {
+Result<ModelSpec> parse_model_document(std::string_view text, int version) {
   YOLOCU_ASSIGN_OR_RETURN(const json document, parse_json(text));
   Fields fields(document);
   ModelSpec spec;
@@ -301,7 +313,7 @@ Result<ModelSpec> parse_model_document(std::string_view text) {
   YOLOCU_RETURN_IF_ERROR(fields.finish());
   YOLOCU_RETURN_IF_ERROR(parse_letterbox(letterbox, spec.letterbox).with_context("letterbox"));
   YOLOCU_RETURN_IF_ERROR(parse_source(source, spec).with_context("source"));
-  YOLOCU_ASSIGN_OR_RETURN(spec.graph, parse_graph(nodes));
+  YOLOCU_ASSIGN_OR_RETURN(spec.graph, parse_graph(nodes, version));
   YOLOCU_RETURN_IF_ERROR(check_stored_shapes(nodes, stride, spec.graph));
   return spec;
 }

@@ -8,6 +8,7 @@
 #include "engine/base/checked.h"
 #include "engine/base/half.h"
 #include "engine/base/str_cat.h"
+#include "weights/format/quantization.h"
 
 namespace yolocu {
 namespace {
@@ -26,20 +27,27 @@ Status check_dense(const TensorView& tensor) {
   return corrupt(str_cat(tensor.data.size(), " bytes for ", tensor_text(tensor)));
 }
 
-// Weights are f16 or f32, biases f32 only.
-enum class Role : uint8_t { kWeight, kBias };
+// Weights are f16 or f32, of int8 convolutions i8; biases and scales f32 only.
+enum class Role : uint8_t { kWeight, kInt8Weight, kFloats };
+
+std::string_view types_of(Role role) {
+  return role == Role::kWeight ? " F16 or F32" : role == Role::kInt8Weight ? " I8" : " F32";
+}
+
+bool is_type_of(DType dtype, Role role) {
+  if (role == Role::kInt8Weight) return dtype == DType::kI8;
+  return dtype == DType::kF32 || (role == Role::kWeight && dtype == DType::kF16);
+}
 
 Status check_tensor(const Model& model, const std::string& name, Role role,
                     const std::vector<int64_t>& shape) {
   const auto place = model.tensors.find(name);
-  const std::string expected = shape_text(shape) + (role == Role::kBias ? " F32" : " F16 or F32");
+  const std::string expected = str_cat(shape_text(shape), types_of(role));
   if (place == model.tensors.end()) {
     return corrupt(str_cat("tensor '", name, "': expected ", expected, ", got nothing"));
   }
   const TensorView& tensor = place->second;
-  const bool right_type =
-      tensor.dtype == DType::kF32 || (role == Role::kWeight && tensor.dtype == DType::kF16);
-  if (right_type && tensor.shape == shape) return {};
+  if (is_type_of(tensor.dtype, role) && tensor.shape == shape) return {};
   return corrupt(
       str_cat("tensor '", name, "': expected ", expected, ", got ", tensor_text(tensor)));
 }
@@ -49,10 +57,14 @@ Status check_weights(const Model& model, const std::vector<ValueShape>& shapes) 
     const auto* conv = std::get_if<ConvOp>(&node.op);
     if (conv == nullptr) continue;
     const int64_t in_channels = shapes[static_cast<size_t>(node.inputs[0])].channels;
-    YOLOCU_RETURN_IF_ERROR(
-        check_tensor(model, conv->weight, Role::kWeight, conv_weight_shape(*conv, in_channels)));
-    if (conv->bias.empty()) continue;
-    YOLOCU_RETURN_IF_ERROR(check_tensor(model, conv->bias, Role::kBias, {conv->out_channels}));
+    const std::string& scale = conv->accumulator_scale;
+    YOLOCU_RETURN_IF_ERROR(check_tensor(model, conv->weight,
+                                        scale.empty() ? Role::kWeight : Role::kInt8Weight,
+                                        conv_weight_shape(*conv, in_channels)));
+    for (const std::string& name : {conv->bias, scale}) {
+      if (name.empty()) continue;
+      YOLOCU_RETURN_IF_ERROR(check_tensor(model, name, Role::kFloats, {conv->out_channels}));
+    }
   }
   return {};
 }
@@ -96,6 +108,7 @@ Status validate_model(const Model& model) {
     YOLOCU_RETURN_IF_ERROR(check_dense(tensor).with_context("tensor '" + name + "'"));
   }
   YOLOCU_RETURN_IF_ERROR(check_weights(model, *shapes));
+  YOLOCU_RETURN_IF_ERROR(check_quantization(model, *shapes));
   return check_metadata(model.spec, *shapes);
 }
 

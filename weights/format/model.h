@@ -47,7 +47,8 @@ struct Model {
 };
 
 // Checks that the graph is valid, every weight and bias it names is there with the right shape
-// (weights f16 or f32, biases f32), and names match the class count.
+// (weights f16 or f32, of int8 convolutions i8; biases and scales f32), the rules of
+// quantization.h hold, and names match the class count.
 // kCorrupt: "tensor 'x': expected [64,3,3,32], got ...".
 Status validate_model(const Model& model);
 

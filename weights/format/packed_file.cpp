@@ -14,6 +14,7 @@
 #include "engine/base/str_cat.h"
 #include "weights/format/file_io.h"
 #include "weights/format/graph_json.h"
+#include "weights/format/quantization.h"
 #include "weights/format/safetensors.h"
 #include "weights/format/strict_json.h"
 
@@ -89,7 +90,7 @@ Status check_checksum(std::span<const std::byte> bytes) {
                  ", got crc32:" + computed);
 }
 
-Status check_version(const Metadata& metadata) {
+Result<int> read_version(const Metadata& metadata) {
   const auto place = metadata.find(kVersionKey);
   if (place == metadata.end()) {
     return corrupt(str_cat("not a packed model file: no '", kVersionKey, "' in its metadata"));
@@ -101,7 +102,7 @@ Status check_version(const Metadata& metadata) {
     return corrupt(
         str_cat("'", kVersionKey, "': expected a positive integer, got ", quote_name(text)));
   }
-  if (version <= kPackedFormatVersion) return {};
+  if (version <= kPackedFormatVersion) return version;
   return unsupported(str_cat("format version ", version, " is newer than this program (",
                              kPackedFormatVersion, "): update yolocu"));
 }
@@ -112,7 +113,7 @@ Status explain(std::span<const std::byte> bytes, const Status& error) {
   if (!looks_like_packed_file(bytes)) return error.with_context("not a packed model file");
   const auto metadata = parse_safetensors_metadata(bytes);
   if (metadata.ok()) {
-    const Status version = check_version(*metadata);
+    const Status version = read_version(*metadata).status();
     if (version.code() == StatusCode::kUnsupported) return version;
   }
   if (!find_checksum(bytes).ok()) return error;
@@ -120,7 +121,7 @@ Status explain(std::span<const std::byte> bytes, const Status& error) {
   return checksum.ok() ? error : corrupt(checksum.message() + " (" + error.message() + ")");
 }
 
-// The three keys of version 1 and nothing else under "yolocu."; other prefixes are free.
+// The three keys of our versions and nothing else under "yolocu."; other prefixes are free.
 Status check_metadata_keys(const Metadata& metadata) {
   for (const auto& [key, value] : metadata) {
     if (key.starts_with(kReserved) && key != kVersionKey && key != kChecksumKey &&
@@ -158,10 +159,10 @@ Result<std::shared_ptr<const Model>> read_model(std::span<const std::byte> bytes
   const auto header = parse_safetensors_header(bytes);
   if (!header.ok()) return explain(bytes, header.status());
   YOLOCU_RETURN_IF_ERROR(check_safetensors_size(*header, bytes));
-  YOLOCU_RETURN_IF_ERROR(check_version(header->metadata));
+  YOLOCU_ASSIGN_OR_RETURN(const int version, read_version(header->metadata));
   YOLOCU_RETURN_IF_ERROR(check_checksum(bytes));
   YOLOCU_RETURN_IF_ERROR(check_metadata_keys(header->metadata));
-  auto spec = parse_model_document(header->metadata.find(kModelKey)->second);
+  auto spec = parse_model_document(header->metadata.find(kModelKey)->second, version);
   if (!spec.ok()) return spec.status().with_context(std::string(kModelKey));
   auto model = std::make_shared<Model>();
   model->spec = std::move(*spec);
@@ -190,8 +191,8 @@ Result<std::shared_ptr<const Model>> read_aligned(std::span<const std::byte> byt
   return read_model({copy.get(), bytes.size()}, copy);
 }
 
-// Tensors in the order in which execution needs them: weight and bias of each convolution, then
-// those that the graph does not name, by name.
+// Tensors in the order in which execution needs them: weight, bias and scale of each convolution,
+// then those that the graph does not name, by name.
 std::vector<SafetensorsEntry> entries_of(const Model& model) {
   std::vector<SafetensorsEntry> entries;
   std::set<std::string_view> added;
@@ -204,6 +205,7 @@ std::vector<SafetensorsEntry> entries_of(const Model& model) {
     if (const auto* conv = std::get_if<ConvOp>(&node.op)) {
       add(conv->weight);
       add(conv->bias);
+      add(conv->accumulator_scale);
     }
   }
   for (const auto& [name, tensor] : model.tensors) add(name);
@@ -214,9 +216,10 @@ std::vector<SafetensorsEntry> entries_of(const Model& model) {
 Result<SafetensorsPieces> lay_out_packed(const Model& model, const PackedNotes& notes) {
   YOLOCU_RETURN_IF_ERROR(validate_model(model));
   YOLOCU_ASSIGN_OR_RETURN(const auto shapes, infer_shapes(model.spec.graph));
-  YOLOCU_ASSIGN_OR_RETURN(std::string document, model_document(model.spec, shapes));
+  const int version = is_quantized(model.spec.graph) ? 2 : 1;
+  YOLOCU_ASSIGN_OR_RETURN(std::string document, model_document(model.spec, shapes, version));
   std::vector<std::pair<std::string, std::string>> metadata = {
-      {std::string(kVersionKey), std::to_string(kPackedFormatVersion)},
+      {std::string(kVersionKey), std::to_string(version)},
       {std::string(kChecksumKey), "crc32:" + std::string(kZeroDigits)},
       {std::string(kModelKey), std::move(document)},
   };

@@ -14,7 +14,8 @@
 
 namespace yolocu {
 
-constexpr int kPackedFormatVersion = 1;
+// The newest version that is read. Written is the lowest that can express the model.
+constexpr int kPackedFormatVersion = 2;
 
 // True if the bytes start like a packed file of any version (the safetensors header names
 // yolocu.format_version), whatever the file is called. Looks at the header only.
