@@ -131,7 +131,9 @@ Result<std::unique_ptr<Executor>> create(std::shared_ptr<const Model> model, Dev
   if (options.observer != nullptr && chosen != Device::kCpu) {
     return unsupported("only the cpu device shows its values to an observer");
   }
-  if (chosen == Device::kReference) YOLOCU_RETURN_IF_ERROR(check_int8(*model, options.precision));
+  if (chosen == Device::kReference || chosen == Device::kCpu) {
+    YOLOCU_RETURN_IF_ERROR(check_int8(*model, options.precision));
+  }
   if (options.precision != Precision::kInt8) {
     YOLOCU_ASSIGN_OR_RETURN(model, dequantized(std::move(model)));
   }

@@ -1,6 +1,8 @@
 #include "engine/cpu/blocked_ops.h"
 
 #include <algorithm>
+#include <cassert>
+#include <type_traits>
 
 #include "engine/base/half.h"
 
@@ -15,6 +17,17 @@ float to_float(float value) {
 }
 float to_float(uint16_t bits) {
   return bfloat16_to_float(bits);
+}
+
+// What is stored for 0.
+float zero_of(float) {
+  return 0;
+}
+uint16_t zero_of(uint16_t) {
+  return 0;
+}
+uint8_t zero_of(uint8_t) {
+  return 128;
 }
 
 void assign(float& to, float value) {
@@ -87,14 +100,18 @@ void gather_row_of(const Tensor& destination, int64_t to_y, const Tensor& source
              destination.index(run.destination, to_y * destination.width);
     if (run.source == ChannelRun::kZeros) {
       for (int64_t x = 0; x < destination.width; ++x, to += destination.block) {
-        std::fill_n(to, run.count, To{});
+        std::fill_n(to, run.count, zero_of(To{}));
       }
       continue;
     }
     const int64_t first = (from_y * plan.step + run.row) * source.width + run.column;
     const From* from = reinterpret_cast<const From*>(source.data) + source.index(run.source, first);
     for (int64_t x = 0; x < destination.width; ++x) {
-      for (int64_t c = 0; c < run.count; ++c) assign(to[c], to_float(from[c]));
+      if constexpr (std::is_same_v<To, From>) {
+        std::copy_n(from, run.count, to);
+      } else {
+        for (int64_t c = 0; c < run.count; ++c) assign(to[c], to_float(from[c]));
+      }
       to += destination.block;
       from += plan.step * source.block;
     }
@@ -105,6 +122,10 @@ void gather_row_of(const Tensor& destination, int64_t to_y, const Tensor& source
 
 void gather_row(const Tensor& destination, int64_t to_y, const Tensor& source, int64_t from_y,
                 const Gather& plan) {
+  if (destination.element == Element::kI8) {
+    assert(source.element == Element::kI8);
+    return gather_row_of<uint8_t, uint8_t>(destination, to_y, source, from_y, plan);
+  }
   const bool to_float = destination.element == Element::kF32;
   const bool from_float = source.element == Element::kF32;
   const auto row =

@@ -35,7 +35,7 @@ Gather plan_relayout(const ChannelLayout& destination, int64_t destination_block
 Gather plan_space_to_depth(const ChannelLayout& destination, int64_t destination_block,
                            const ChannelLayout& source, int64_t source_block);
 
-// Elements may differ: f32 and bf16 are converted, rounded to nearest even.
+// Elements may differ: f32 and bf16 are converted, rounded to nearest even. int8 stays int8.
 void gather(Team& team, const Tensor& destination, const Tensor& source, const Gather& plan);
 
 // Row to_y of the destination alone, from row from_y (times the plan's step) of the source.

@@ -8,6 +8,7 @@
 
 #include "engine/base/checked.h"
 #include "engine/base/guard.h"
+#include "engine/base/str_cat.h"
 #include "engine/cpu/conv_weights.h"
 #include "engine/cpu/kernels/kernel_table.h"
 #include "engine/memory_limit.h"
@@ -22,13 +23,21 @@ struct PreparedConv {
   ConvPart part;
   ConvTask task;
   ConvChoice choice;
+  std::vector<float> residual_scales;  // by positions; empty: not int8
   int64_t weight_bytes = 0;
   int64_t offset = 0;  // of the weights in the weight buffer, bytes; the bias follows
 
-  int64_t bias_offset() const { return offset + round_up(weight_bytes, kAlignmentBytes); }
-  int64_t end() const {
-    return bias_offset() + round_up(task.shape.out_channels * 4, kAlignmentBytes);
+  // Lists of [out_channels]: biases and, where int8 is read or written, what it is worth.
+  enum List : int64_t { kBias, kScale, kCompensation, kResidualScale };
+
+  bool has_int8() const {
+    return task.shape.source == Element::kI8 || task.shape.destination == Element::kI8;
   }
+  int64_t list_bytes() const { return round_up(task.shape.out_channels * 4, kAlignmentBytes); }
+  int64_t list_offset(List list) const {
+    return offset + round_up(weight_bytes, kAlignmentBytes) + list * list_bytes();
+  }
+  int64_t end() const { return list_offset(kBias) + (has_int8() ? 4 : 1) * list_bytes(); }
 };
 
 class Binder {
@@ -37,7 +46,7 @@ class Binder {
       : plan_(plan), model_(model), team_(team), policy_(policy), kernels_(kernel_table()) {}
 
   Result<BoundPlan> run(int64_t other_bytes) {
-    for (const Step& step : plan_.steps) prepare(step);
+    for (const Step& step : plan_.steps) YOLOCU_RETURN_IF_ERROR(prepare(step));
     YOLOCU_RETURN_IF_ERROR(allocate(other_bytes));
     for (const Step& step : plan_.steps) {
       bound_.work.push_back(std::visit([this](const auto& s) { return bind(s); }, step.work));
@@ -53,8 +62,9 @@ class Binder {
 
   // Kernels, before anything is allocated: they say how much scratch and weights they need. -----
 
-  void prepare(const Step& step) {
-    if (const auto* conv = std::get_if<ConvStep>(&step.work)) prepare_conv(*conv);
+  Status prepare(const Step& step) {
+    if (const auto* conv = std::get_if<ConvStep>(&step.work)) return prepare_conv(*conv);
+    if (const auto* add = std::get_if<AddStep>(&step.work)) prepare_add(*add);
     if (const auto* pool = std::get_if<PoolStep>(&step.work)) {
       PoolTask task;
       task.shape = pool->shape;
@@ -63,13 +73,31 @@ class Binder {
     if (const auto* decode = std::get_if<DecodeStep>(&step.work)) {
       need_scratch(decode_task(*decode).scratch_bytes());
     }
+    return {};
+  }
+
+  // Scales of its int8 operands, by positions.
+  void prepare_add(const AddStep& step) {
+    std::vector<std::vector<float>>& scales = add_scales_.emplace_back();
+    for (const int input : step.inputs) scales.push_back(scales_by_position(input));
+  }
+
+  std::vector<float> scales_by_position(int value) const {
+    const ChannelScales& scales = plan_.scales[static_cast<size_t>(value)];
+    if (scales.empty()) return {};
+    std::vector<float> list(static_cast<size_t>(layout(value).padded_channels()));
+    const std::vector<float> of_channels = scale_of_channels(scales);
+    for (int64_t c = 0; c < layout(value).channels(); ++c) {
+      list[static_cast<size_t>(layout(value).position(c))] = of_channels[static_cast<size_t>(c)];
+    }
+    return list;
   }
 
   void need_scratch(int64_t bytes) {
     bound_.scratch_bytes = std::max(bound_.scratch_bytes, round_up(bytes, kAlignmentBytes));
   }
 
-  void prepare_conv(const ConvStep& step) {
+  Status prepare_conv(const ConvStep& step) {
     const Node& node = nodes()[static_cast<size_t>(step.conv)];
     PreparedConv prepared;
     prepared.part = {.conv = &std::get<ConvOp>(node.op),
@@ -83,7 +111,16 @@ class Binder {
                             element_bytes(weight_element(step.shape, algorithm));
     prepared.offset = convs_.empty() ? 0 : convs_.back().end();
     need_scratch(prepared.task.scratch_bytes);
+    if (prepared.has_int8() && prepared.choice.kernel == nullptr) {
+      return unsupported(str_cat("node '", node.name, "': the cpu device has no int8 kernel for a ",
+                                 step.shape.kernel, "x", step.shape.kernel, " window of stride ",
+                                 step.shape.stride, " in ", step.shape.groups, " groups"));
+    }
+    if (step.residual.buffer != View::kNone) {
+      prepared.residual_scales = scales_by_position(step.residual_value);
+    }
     convs_.push_back(std::move(prepared));
+    return {};
   }
 
   const ChannelLayout& layout(int value) const { return plan_.layouts[static_cast<size_t>(value)]; }
@@ -130,11 +167,24 @@ class Binder {
                                        static_cast<size_t>(conv.weight_bytes));
     YOLOCU_RETURN_IF_ERROR(pack_weights(weights, model_tensor(op.weight), conv.part, conv.task,
                                         conv.choice.algorithm, kernels_.lanes));
+    std::copy(conv.residual_scales.begin(), conv.residual_scales.end(),
+              list<float>(conv, PreparedConv::kResidualScale).begin());
+    if (conv.task.shape.source == Element::kI8) {
+      pack_compensation(list<int32_t>(conv, PreparedConv::kCompensation), model_tensor(op.weight),
+                        conv.part);
+      YOLOCU_RETURN_IF_ERROR(pack_channels(list<float>(conv, PreparedConv::kScale),
+                                           model_tensor(op.accumulator_scale), conv.part));
+    }
     if (op.bias.empty()) return {};
-    const std::span<float> bias(
-        reinterpret_cast<float*>(bound_.weights.data() + conv.bias_offset()),
-        static_cast<size_t>(conv.task.shape.out_channels));
-    return pack_channels(bias, model_tensor(op.bias), conv.part);
+    return pack_channels(list<float>(conv, PreparedConv::kBias), model_tensor(op.bias), conv.part);
+  }
+
+  // Empty if the convolution has no such list.
+  template <typename T>
+  std::span<T> list(const PreparedConv& conv, PreparedConv::List which) const {
+    if (which != PreparedConv::kBias && !conv.has_int8()) return {};
+    return {reinterpret_cast<T*>(bound_.weights.data() + conv.list_offset(which)),
+            static_cast<size_t>(conv.task.shape.out_channels)};
   }
 
   // A convolution a chunk.
@@ -163,7 +213,11 @@ class Binder {
     work.task.destination = tensor(step.destination).data;
     work.task.residual = tensor(step.residual).data;
     work.task.weights = bound_.weights.data() + prepared.offset;
-    work.task.bias = reinterpret_cast<const float*>(bound_.weights.data() + prepared.bias_offset());
+    work.task.bias = list<float>(prepared, PreparedConv::kBias).data();
+    work.task.scale = list<float>(prepared, PreparedConv::kScale).data();
+    work.task.compensation = list<int32_t>(prepared, PreparedConv::kCompensation).data();
+    work.task.residual_scale = list<float>(prepared, PreparedConv::kResidualScale).data();
+    if (step.output_scale > 0) work.task.inverse_output_scale = 1.0f / step.output_scale;
     return work;
   }
 
@@ -176,10 +230,21 @@ class Binder {
     return UpsampleWork{tensor(step.destination), tensor(step.source), step.factor};
   }
 
-  Work bind(const AddStep& step) const {
-    AddWork work{tensor(step.destination), {}, kernels_.add(step.destination.element)};
-    for (const View& source : step.sources) work.sources.push_back(tensor(source).data);
-    return work;
+  Work bind(const AddStep& step) {
+    const Tensor destination = tensor(step.destination);
+    AddTask task{.destination = destination.data,
+                 .element = destination.element,
+                 .sources = {},
+                 .channels = destination.channels,
+                 .pixels = destination.pixels()};
+    if (step.output_scale > 0) task.inverse_output_scale = 1.0f / step.output_scale;
+    bound_.add_scales.push_back(std::move(add_scales_[bound_.add_scales.size()]));
+    const std::vector<std::vector<float>>& scales = bound_.add_scales.back();
+    for (size_t i = 0; i < step.sources.size(); ++i) {
+      const Tensor source = tensor(step.sources[i]);
+      task.sources.push_back({source.data, source.element, scales[i].data()});
+    }
+    return AddWork{std::move(task)};
   }
 
   Work bind(const CopyStep& step) const {
@@ -207,7 +272,8 @@ class Binder {
   ConvPolicy policy_;
   const KernelTable& kernels_;
   BoundPlan bound_;
-  std::vector<PreparedConv> convs_;  // in the order of the plan
+  std::vector<PreparedConv> convs_;                          // in the order of the plan
+  std::vector<std::vector<std::vector<float>>> add_scales_;  // of each sum, of each operand
   size_t next_conv_ = 0;
   std::vector<int64_t> offsets_;  // of the plan's buffers, bytes
 };

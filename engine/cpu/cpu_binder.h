@@ -15,6 +15,8 @@ namespace yolocu::cpu {
 struct BoundPlan {
   std::vector<Work> work;            // one a step of the plan
   std::vector<Tensor> destinations;  // one a step: what it writes; of the last step none
+  // Of each sum and operand, by position of channels; empty for floating point.
+  std::vector<std::vector<std::vector<float>>> add_scales;
   AlignedBuffer arena;
   AlignedBuffer weights;
   AlignedBuffer scratch;      // of all threads

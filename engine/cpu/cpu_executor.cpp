@@ -101,6 +101,7 @@ class CpuExecutor final : public Executor {
 
  private:
   Element element() const {
+    if (options_.precision == Precision::kInt8) return Element::kI8;
     return options_.precision == Precision::kBf16 ? Element::kBf16 : Element::kF32;
   }
 
@@ -165,12 +166,14 @@ class CpuExecutor final : public Executor {
 
 Status check_precision(Precision precision) {
   if (precision == Precision::kAuto || precision == Precision::kFp32) return {};
-  if (precision != Precision::kBf16) {
-    return unsupported(
-        str_cat("the cpu device computes in fp32 and bf16, not in ", precision_name(precision)));
+  if (precision != Precision::kBf16 && precision != Precision::kInt8) {
+    return unsupported(str_cat("the cpu device computes in fp32, bf16 and int8, not in ",
+                               precision_name(precision)));
   }
   if (kernel_table().has_dot) return {};
-  return unsupported("this processor has no AVX-512 instructions for bf16; use --precision fp32");
+  return unsupported(str_cat("this processor lacks the instructions for ",
+                             precision_name(precision),
+                             " (AVX-512 BF16 and VNNI); use --precision fp32"));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/base/str_cat.h"
 #include "engine/plan/placement.h"
 
 namespace yolocu::cpu {
@@ -25,10 +26,15 @@ class Planner {
     YOLOCU_ASSIGN_OR_RETURN(plan_.layouts, plan_channel_layouts(graph_, shapes_, block_));
     plan_.picture_layout = ChannelLayout::dense(shape(0).channels);
     placement_ = place_values(graph_, plan_.layouts);
+    plan_.scales.resize(graph_.nodes.size());
+    if (element_ == Element::kI8) {
+      YOLOCU_ASSIGN_OR_RETURN(plan_.scales, infer_scales(graph_, shapes_));
+      YOLOCU_RETURN_IF_ERROR(check_int8());
+    }
     buffer_of_root_.assign(graph_.nodes.size(), kUnused);
     count_uses();
-    find_fused_adds();
     find_heads();
+    find_fused_adds();
     if (needs_blocked_picture()) {
       gather_step(0, blocked(0), picture(),
                   plan_relayout(layout(0), block_, picture_layout(), picture_layout().channels()));
@@ -61,12 +67,34 @@ class Planner {
     return static_cast<int>(plan_.buffers.size()) - 1;
   }
 
+  bool is_int8(int value) const { return !plan_.scales[static_cast<size_t>(value)].empty(); }
+
+  Element element(int root) const {
+    if (is_head_[static_cast<size_t>(root)] != 0) return Element::kF32;
+    if (element_ != Element::kI8) return element_;
+    return is_int8(root) ? Element::kI8 : Element::kBf16;
+  }
+
+  // The quantizer makes no such graphs.
+  Status check_int8() const {
+    for (int i = 1; i < count(); ++i) {
+      const auto* conv = std::get_if<ConvOp>(&node(i).op);
+      if (conv == nullptr || !conv->accumulator_scale.empty() || !is_int8(node(i).inputs[0])) {
+        continue;
+      }
+      return unsupported(str_cat("node '", node(i).name,
+                                 "': a convolution in floating point of an int8 value does not "
+                                 "run on the cpu device in int8; use --precision bf16 or fp32"));
+    }
+    return {};
+  }
+
   // Channels [place.channel, + channels) of a root, live at the step that is about to be added.
   View blocked(const Place& place, int64_t channels) {
     View view = feature_map(place.root);
     const int64_t pixels = view.height * view.width;
     int& buffer = buffer_of_root_[static_cast<size_t>(place.root)];
-    view.element = is_head_[static_cast<size_t>(place.root)] != 0 ? Element::kF32 : element_;
+    view.element = element(place.root);
     if (buffer == kUnused) buffer = new_buffer(view.channels * pixels, view.element);
     plan_.buffers[static_cast<size_t>(buffer)].last = static_cast<int>(plan_.steps.size());
     view.buffer = buffer;
@@ -127,6 +155,12 @@ class Planner {
       if (!std::holds_alternative<AddOp>(node(i).op) || inputs.size() != 2) continue;
       const int later = std::max(inputs[0], inputs[1]);
       if (uses_[static_cast<size_t>(later)] != 1 || reads_picture(later)) continue;
+      if (is_int8(later)) continue;  // rounded before the sum
+      const int other = std::min(inputs[0], inputs[1]);
+      const auto root = [this](int value) {
+        return placement_.places[static_cast<size_t>(value)].root;
+      };
+      if (element(root(other)) != element(root(i))) continue;
       if (std::holds_alternative<ConvOp>(node(later).op)) {
         fused_into_[static_cast<size_t>(later)] = i;
       }
@@ -190,10 +224,13 @@ class Planner {
                   .destination = blocked(value),
                   .source = reads_picture(i) ? picture() : blocked(input)};
     step.shape = conv_shape(conv, step.source, step.destination);
+    step.output_scale = conv.output_scale;
     if (!reads_picture(i)) step.shape.groups = padded_groups(conv, input, i);
     if (value != i) {
       const auto& terms = node(value).inputs;
-      step.residual = blocked(terms[0] == i ? terms[1] : terms[0]);
+      step.residual_value = terms[0] == i ? terms[1] : terms[0];
+      step.residual = blocked(step.residual_value);
+      step.output_scale = std::get<AddOp>(node(value).op).output_scale;
       free_step(i, "fused into the sum");
     }
     add_step(value, step);
@@ -220,7 +257,10 @@ class Planner {
       if (fused_into_[static_cast<size_t>(input)] != i) continue;
       return visit_conv(input, i, std::get<ConvOp>(node(input).op));
     }
-    AddStep step{.destination = blocked(i), .sources = {}};
+    AddStep step{.destination = blocked(i),
+                 .sources = {},
+                 .inputs = inputs,
+                 .output_scale = std::get<AddOp>(node(i).op).output_scale};
     for (const int input : inputs) step.sources.push_back(blocked(input));
     add_step(i, std::move(step));
   }

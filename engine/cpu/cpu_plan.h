@@ -17,6 +17,7 @@
 #include "engine/plan/channel_layout.h"
 #include "engine/plan/memory_planner.h"
 #include "weights/format/graph.h"
+#include "weights/format/quantization.h"
 
 namespace yolocu::cpu {
 
@@ -34,6 +35,8 @@ struct ConvStep {
   int conv = 0;
   View destination = {}, source = {};
   View residual = {};  // buffer kNone: none
+  int residual_value = 0;
+  float output_scale = 0;  // of an int8 destination
   ConvShape shape = {};
 };
 
@@ -47,9 +50,12 @@ struct UpsampleStep {
   int64_t factor = 2;
 };
 
+// Views of the values `inputs`.
 struct AddStep {
   View destination;
   std::vector<View> sources;
+  std::vector<int> inputs;
+  float output_scale = 0;  // of an int8 destination
 };
 
 struct CopyStep {
@@ -80,13 +86,16 @@ struct CpuPlan {
   std::vector<Step> steps;
   std::vector<BufferRequest> buffers;  // first and last are numbers of steps
   std::vector<ChannelLayout> layouts;  // one a value
+  std::vector<ChannelScales> scales;   // one a value: empty where it is not int8
   ChannelLayout picture_layout;        // of View::kPicture
   std::vector<PlanStep> views;         // nodes that cost nothing, for Executor::plan()
 };
 
 // shapes: of infer_shapes; every extent at height x width is at least 1. block: channels in a
-// block. element: of feature maps; what only decoding reads is f32, as is the picture. Errors of
-// plan_channel_layouts.
+// block. element: of feature maps; what only decoding reads is f32, as is the picture. kI8: those
+// values that have scales, bf16 the others.
+// Errors of plan_channel_layouts and infer_scales. kUnsupported: a convolution in floating point of
+// an int8 value.
 Result<CpuPlan> make_cpu_plan(const Graph& graph, const std::vector<ValueShape>& shapes,
                               int64_t height, int64_t width, int64_t block, Element element);
 

@@ -32,12 +32,13 @@ void run(const UpsampleWork& work, const PictureJob& job) {
 }
 
 void run(const AddWork& work, const PictureJob& job) {
-  constexpr int64_t kChunk = 16384;  // elements; a multiple of all lanes, as is the total
-  const int64_t total = work.destination.elements();
-  job.team->run((total + kChunk - 1) / kChunk, [&](int64_t i, int) {
-    work.kernel(work.destination.data, work.sources.data(),
-                static_cast<int64_t>(work.sources.size()), i * kChunk,
-                std::min(total, (i + 1) * kChunk));
+  constexpr int64_t kPixels = 1024;  // a chunk
+  const AddTask& task = work.task;
+  const int64_t chunks = (task.pixels + kPixels - 1) / kPixels;
+  const KernelTable& kernels = kernel_table();
+  job.team->run(task.channels / kernels.lanes * chunks, [&](int64_t i, int) {
+    const int64_t begin = i % chunks * kPixels;
+    kernels.add(task, i / chunks, begin, std::min(task.pixels, begin + kPixels));
   });
 }
 

@@ -48,9 +48,7 @@ struct UpsampleWork {
 };
 
 struct AddWork {
-  Tensor destination;
-  std::vector<const std::byte*> sources;
-  AddKernel kernel = nullptr;
+  AddTask task;
 };
 
 struct CopyWork {

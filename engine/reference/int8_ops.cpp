@@ -29,8 +29,8 @@ Tensor convolve_int8(const Tensor& x, std::span<const float> in_scales, const Co
   const auto channels = static_cast<size_t>(y.c);
   for (size_t i = 0; i < y.values.size(); ++i) {
     const size_t k = i % channels;
-    const double real = double{y.values[i]} * double{accumulator_scale[k]} +
-                        (bias.empty() ? 0.0 : double{bias[k]});
+    const double real =
+        double{y.values[i]} * double{accumulator_scale[k]} + (bias.empty() ? 0.0 : double{bias[k]});
     y.values[i] = static_cast<float>(activate(real, op.activation, op.negative_slope));
   }
   return y;
@@ -40,8 +40,17 @@ void round_to_int8(Tensor& x, const Op& op, std::span<const float> scales) {
   const bool computes = std::holds_alternative<ConvOp>(op) || std::holds_alternative<AddOp>(op) ||
                         std::holds_alternative<AvgPoolOp>(op);
   if (!computes || scales.empty()) return;
+  // A mean is its sum of whole units over its window: which of them are ties must not hang on how
+  // floats rounded.
+  const auto* mean = std::get_if<AvgPoolOp>(&op);
+  const double window = mean == nullptr ? 0 : static_cast<double>(mean->kernel * mean->kernel);
   for (size_t i = 0; i < x.values.size(); ++i) {
     const float scale = scales[i % scales.size()];
+    if (mean != nullptr) {
+      const double units = std::nearbyint(double{x.values[i]} * window / double{scale});
+      x.values[i] = scale * static_cast<float>(std::nearbyint(units / window));
+      continue;
+    }
     x.values[i] = scale * static_cast<float>(quantize_int8(x.values[i], 1 / scale));
   }
 }

@@ -241,7 +241,7 @@ TEST(CpuExecutor, RefusesWhatItCannotDo) {
   EXPECT_EQ(code({.height = 32, .width = 32, .threads = -1}), StatusCode::kInvalidArgument);
   EXPECT_EQ(code({.height = 1 << 16, .width = 1 << 16}), StatusCode::kResourceExhausted);
   EXPECT_EQ(code({.height = int64_t{1} << 40, .width = 32}), StatusCode::kInvalidArgument);
-  EXPECT_EQ(code({.height = 32, .width = 32, .precision = Precision::kInt8}),
+  EXPECT_EQ(code({.height = 32, .width = 32, .precision = Precision::kFp16}),
             StatusCode::kUnsupported);
 }
 

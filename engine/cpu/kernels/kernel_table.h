@@ -14,9 +14,8 @@ using ConvKernel = void (*)(const ConvTask& task, int64_t chunk, std::byte* scra
 
 using PoolKernel = void (*)(const PoolTask& task, int64_t chunk, std::byte* scratch);
 
-// Elements [begin, end) of a sum of tensors of one shape.
-using AddKernel = void (*)(std::byte* destination, const std::byte* const* sources,
-                           int64_t source_count, int64_t begin, int64_t end);
+// Pixels [begin, end) of a block.
+using AddKernel = void (*)(const AddTask& task, int64_t block, int64_t begin, int64_t end);
 
 struct KernelTable {
   const char* name = "";    // "avx512"
@@ -28,7 +27,7 @@ struct KernelTable {
   ConvKernel (*winograd)(const ConvShape& shape) = nullptr;
   // A row of outputs of a block of channels; null if the kernels lack the element.
   PoolKernel (*pool)(const PoolShape& shape) = nullptr;
-  AddKernel (*add)(Element element) = nullptr;
+  AddKernel add = nullptr;
   // See decode.h.
   void (*sigmoid)(float* y, const float* x, int64_t count) = nullptr;
   float (*greatest)(const float* x, int64_t count) = nullptr;

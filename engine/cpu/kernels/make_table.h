@@ -81,14 +81,7 @@ struct Kernels {
     if (shape.element == Element::kF32) return pool_row<Set, F32Element<Set>>;
     if constexpr (Set::kHasDot) {
       if (shape.element == Element::kBf16) return pool_row<Set, Bf16Element<Set>>;
-    }
-    return nullptr;
-  }
-
-  static AddKernel add(Element element) {
-    if (element == Element::kF32) return add_elements<Set, F32Element<Set>>;
-    if constexpr (Set::kHasDot) {
-      if (element == Element::kBf16) return add_elements<Set, Bf16Element<Set>>;
+      if (shape.element == Element::kI8) return pool_row<Set, Int8Element<Set>>;
     }
     return nullptr;
   }
@@ -102,7 +95,7 @@ struct Kernels {
                                       .direct = direct,
                                       .winograd = winograd,
                                       .pool = pool,
-                                      .add = add,
+                                      .add = add_pixels<Set>,
                                       .sigmoid = sigmoid_all<Set>,
                                       .greatest = greatest<Set>,
                                       .expected_bins = expected_bins<Set>};

@@ -72,18 +72,48 @@ void pool_row(const PoolTask& task, int64_t chunk, std::byte* scratch) {
   }
 }
 
-// Sum of `sources` from left to right, of elements [begin, end), both multiples of kLanes.
-template <typename Set, typename E>
-void add_elements(std::byte* destination, const std::byte* const* sources, int64_t source_count,
-                  int64_t begin, int64_t end) {
-  using Source = typename E::Source;
-  auto* const y = reinterpret_cast<Source*>(destination);
-  for (int64_t i = begin; i < end; i += Set::kLanes) {
-    auto sum = E::load_floats(reinterpret_cast<const Source*>(sources[0]) + i);
-    for (int64_t j = 1; j < source_count; ++j) {
-      sum += E::load_floats(reinterpret_cast<const Source*>(sources[j]) + i);
+// kLanes elements from number `at` on.
+template <typename Set>
+[[gnu::always_inline]] inline typename Set::F load_term(const AddTask::Source& source,
+                                                        int64_t block, int64_t at) {
+  if constexpr (Set::kHasDot) {
+    if (source.element == Element::kI8) {
+      return Int8Element<Set>::load_floats(reinterpret_cast<const uint8_t*>(source.data) + at) *
+             load<typename Set::F>(source.scale + block * Set::kLanes);
     }
-    E::store_floats(y + i, sum);
+    if (source.element == Element::kBf16) {
+      return Bf16Element<Set>::load_floats(reinterpret_cast<const uint16_t*>(source.data) + at);
+    }
+  }
+  return F32Element<Set>::load_floats(reinterpret_cast<const float*>(source.data) + at);
+}
+
+template <typename Set>
+[[gnu::always_inline]] inline void store_sum(const AddTask& task, int64_t at,
+                                             typename Set::F value) {
+  if constexpr (Set::kHasDot) {
+    if (task.element == Element::kI8) {
+      return Int8Element<Set>::store_floats(reinterpret_cast<uint8_t*>(task.destination) + at,
+                                            value * task.inverse_output_scale);
+    }
+    if (task.element == Element::kBf16) {
+      return Bf16Element<Set>::store_floats(reinterpret_cast<uint16_t*>(task.destination) + at,
+                                            value);
+    }
+  }
+  F32Element<Set>::store_floats(reinterpret_cast<float*>(task.destination) + at, value);
+}
+
+// Pixels [begin, end) of a block.
+template <typename Set>
+void add_pixels(const AddTask& task, int64_t block, int64_t begin, int64_t end) {
+  for (int64_t p = begin; p < end; ++p) {
+    const int64_t at = (block * task.pixels + p) * Set::kLanes;
+    auto sum = load_term<Set>(task.sources[0], block, at);
+    for (size_t i = 1; i < task.sources.size(); ++i) {
+      sum += load_term<Set>(task.sources[i], block, at);
+    }
+    store_sum<Set>(task, at, sum);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "engine/cpu/kernels/elements.h"
 
@@ -27,6 +28,20 @@ struct PoolTask {
   int64_t chunks(int64_t lanes) const { return shape.channels / lanes * shape.out_height; }
   // That each thread needs: a row of vectors.
   int64_t scratch_bytes(int64_t lanes) const { return shape.in_width * lanes * 4; }
+};
+
+// y = sum of sources from left to right, each in an element of its own, as is y.
+struct AddTask {
+  struct Source {
+    const std::byte* data = nullptr;
+    Element element = Element::kF32;
+    const float* scale = nullptr;  // [channels], of int8
+  };
+  std::byte* destination = nullptr;
+  Element element = Element::kF32;
+  float inverse_output_scale = 1.0f;  // of an int8 destination
+  std::vector<Source> sources;
+  int64_t channels = 0, pixels = 0;
 };
 
 }  // namespace yolocu::cpu

@@ -1,0 +1,123 @@
+// The cpu device in int8 against the reference device, on networks with every op that int8 passes
+// through.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/cpu/kernels/kernel_table.h"
+#include "engine/executor.h"
+#include "engine/quantize/prediction_error.h"
+#include "engine/quantize/quantizer.h"
+#include "tests/engine/test_graphs.h"
+#include "weights/format/quantization.h"
+
+namespace yolocu::quantize {
+namespace {
+
+using testing::ModelBuilder;
+using testing::Numbers;
+
+constexpr int64_t kSize = 32;
+
+Status load_noise(int64_t index, std::span<float> input) {
+  const auto noise = testing::random_floats(input.size(), 300 + static_cast<uint64_t>(index));
+  std::transform(noise.begin(), noise.end(), input.begin(), [](float x) { return (x + 1) / 2; });
+  return {};
+}
+
+std::vector<float> predictions(const std::shared_ptr<const Model>& model, Device device,
+                               Precision precision) {
+  const auto executor = create_executor(
+      model, device, {.batch = 2, .height = kSize, .width = kSize, .precision = precision});
+  EXPECT_OK(executor);
+  if (!executor.ok()) return {};
+  EXPECT_OK(load_noise(7, (*executor)->input()));
+  EXPECT_OK((*executor)->run());
+  const auto output = (*executor)->output();
+  return {output.begin(), output.end()};
+}
+
+double difference(const Model& model, const std::vector<float>& a, const std::vector<float>& b) {
+  const auto shapes = infer_shapes(model.spec.graph);
+  PredictionError error;
+  error.add(a, b, model.spec.graph.nodes.back().op, shapes->back().channels);
+  return error.relative_error();
+}
+
+const ConvOp kDown{.kernel = 3, .stride = 2, .padding = 1, .activation = Activation::kSilu};
+const ConvOp kSame{.kernel = 3, .padding = 1, .activation = Activation::kSilu};
+
+// Sums: fused into a convolution, of two others, with a concat of different scales as an operand.
+std::shared_ptr<const Model> network_of_sums() {
+  ModelBuilder b(Numbers::kReals, 11);
+  const int x = b.conv(0, 24, kDown);
+  const int y = b.conv(x, 24, kSame);
+  const int fused = b.add({x, b.conv(y, 24, kSame)});
+  const int two = b.concat({b.conv(fused, 12, kSame), b.slice(y, 0, 12)});
+  const int inner = b.add({two, fused});
+  return b.finish({b.conv(b.add({inner, y}), 21, {}), b.conv(inner, 21, {})});
+}
+
+// Pools, upsample, space to depth, groups, leaky ReLU.
+std::shared_ptr<const Model> network_of_pools() {
+  ModelBuilder b(Numbers::kReals, 12);
+  ConvOp leaky = kSame;
+  leaky.activation = Activation::kLeakyRelu;
+  leaky.negative_slope = 0.1f;
+  ConvOp groups = kSame;
+  groups.groups = 2;
+  const int x = b.conv(0, 32, kSame);
+  const int mean = b.op({x}, AvgPoolOp{});
+  const int halved = b.conv(mean, 32, kDown);
+  const int most = b.op({halved}, MaxPoolOp{.kernel = 5, .stride = 1, .padding = 2});
+  const int joined = b.concat({halved, most, b.conv(b.op({x}, SpaceToDepthOp{}), 16, leaky)});
+  const int grouped = b.conv(joined, 64, groups);
+  const int up = b.op({b.op({grouped}, MaxPoolOp{})}, UpsampleOp{});
+  return b.finish({b.conv(b.concat({up, grouped}), 21, {})});
+}
+
+class CpuInt8 : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!cpu::kernel_table().has_dot) GTEST_SKIP() << "this processor has no int8 dot products";
+  }
+
+  // Roundings of fp32 move what is next to a tie by a unit, and that is all.
+  static void expect_same(const std::shared_ptr<const Model>& model) {
+    const auto quantized = quantize_model(
+        model, 3, load_noise, {.keep = 0, .error_pictures = 2, .height = kSize, .width = kSize});
+    ASSERT_OK(quantized);
+    ASSERT_TRUE(is_quantized(quantized->model->spec.graph));
+    EXPECT_GT(quantized->report.int8_flops, 0.5 * quantized->report.flops);
+    const auto real = predictions(model, Device::kReference, Precision::kFp32);
+    const auto expected = predictions(quantized->model, Device::kReference, Precision::kInt8);
+    const auto actual = predictions(quantized->model, Device::kCpu, Precision::kInt8);
+    const double rounding = difference(*model, real, expected);
+    EXPECT_GT(rounding, 0);
+    EXPECT_LE(difference(*model, expected, actual), rounding / 10);
+  }
+};
+
+TEST_F(CpuInt8, GelanBlocks) {
+  expect_same(testing::small_network());
+}
+
+TEST_F(CpuInt8, Sums) {
+  expect_same(network_of_sums());
+}
+
+TEST_F(CpuInt8, PoolsAndGroups) {
+  expect_same(network_of_pools());
+}
+
+TEST_F(CpuInt8, WhatIsNotQuantizedIsRefused) {
+  const auto executor =
+      create_executor(testing::small_network(), Device::kCpu,
+                      {.height = kSize, .width = kSize, .precision = Precision::kInt8});
+  EXPECT_EQ(executor.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(executor.status().message().find("yolocu quantize"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace yolocu::quantize
