@@ -10,6 +10,7 @@
 #include "apps/inputs.h"
 #include "apps/model_source.h"
 #include "engine/base/guard.h"
+#include "engine/executor.h"
 #include "weights/format/file_io.h"
 
 namespace yolocu {
@@ -135,6 +136,9 @@ int detect_command(const DetectArguments& arguments) {
   DetectorOptions options = arguments.options;
   options.height = arguments.size.height;
   options.width = arguments.size.width;
+  if (options.precision == Precision::kAuto) {
+    options.precision = fastest_precision(options.device);
+  }
   options.launches = arguments.counters.empty() ? LaunchRecords::kDrop : LaunchRecords::kKeep;
   if (!arguments.classes.empty()) {
     const Result<std::shared_ptr<const Model>> model = open_model(arguments.model);

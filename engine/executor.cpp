@@ -7,6 +7,7 @@
 
 #include "engine/base/guard.h"
 #include "engine/base/str_cat.h"
+#include "engine/cpu/kernels/kernel_table.h"
 #include "engine/gpu/gpu_executor.h"
 #include "engine/memory_limit.h"
 #include "kernels/device_query.h"
@@ -165,6 +166,11 @@ Precision resolve_precision(Device device, Precision precision) {
   const Device chosen = resolve_device(device);
   const bool is_gpu = chosen == Device::kCuda || chosen == Device::kEmulated;
   return is_gpu ? Precision::kFp16 : Precision::kFp32;
+}
+
+Precision fastest_precision(Device device) {
+  const bool has_bf16 = resolve_device(device) == Device::kCpu && cpu::kernel_table().has_dot;
+  return has_bf16 ? Precision::kBf16 : resolve_precision(device, Precision::kAuto);
 }
 
 Result<std::unique_ptr<Executor>> create_executor(std::shared_ptr<const Model> model, Device device,

@@ -31,8 +31,8 @@ struct ExecutorOptions {
   // The cpu device only: rows of output() without a score (or objectness) above it may be zeros.
   // Negative: every row is computed.
   float least_score = -1.0f;
-  LaunchRecords launches = LaunchRecords::kDrop;    // of kernels: see take_launches()
-  InputLifetime input = InputLifetime::kUntilRead;  // kKept: for time_runs() on cuda and emulated
+  LaunchRecords launches = LaunchRecords::kDrop;      // of kernels: see take_launches()
+  InputLifetime input = InputLifetime::kUntilRead;    // kKept: for time_runs() on cuda and emulated
   std::shared_ptr<ValueObserver> observer = nullptr;  // of the cpu device in fp32 only
 };
 
@@ -101,6 +101,10 @@ Device resolve_device(Device device);
 
 // kAuto: what the device computes in unless told: fp16 on cuda and emulated, fp32 on the others.
 Precision resolve_precision(Device device, Precision precision);
+
+// What the device does fast and detections hardly show (README.md of apps has the differences):
+// fp16 on cuda and emulated, bf16 on processors with AVX-512 BF16, otherwise fp32.
+Precision fastest_precision(Device device);
 
 // Fills in the default size and checks everything that create_executor does for this device but
 // whether it is there.

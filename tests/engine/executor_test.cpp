@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "engine/cpu/kernels/kernel_table.h"
 #include "kernels/device_query.h"
 #include "tests/support/tiny_model.h"
 
@@ -104,6 +105,10 @@ TEST(ResolvePrecision, IsTheDevicesChoice) {
   EXPECT_EQ(resolve_precision(Device::kEmulated, Precision::kAuto), Precision::kFp16);
   EXPECT_EQ(resolve_precision(Device::kReference, Precision::kAuto), Precision::kFp32);
   EXPECT_EQ(resolve_precision(Device::kEmulated, Precision::kBf16), Precision::kBf16);
+  EXPECT_EQ(fastest_precision(Device::kEmulated), Precision::kFp16);
+  EXPECT_EQ(fastest_precision(Device::kReference), Precision::kFp32);
+  EXPECT_EQ(fastest_precision(Device::kCpu),
+            cpu::kernel_table().has_dot ? Precision::kBf16 : Precision::kFp32);
 }
 
 TEST(ReferenceExecutor, ComputesTheTinyModelByHand) {
