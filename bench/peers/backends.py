@@ -6,8 +6,6 @@ A backend has
   predict(x)     a fresh input to its predictions [1, anchors, 4 + classes], as a program would
 """
 
-import os
-
 import numpy
 
 

@@ -1,5 +1,5 @@
-"""A peer in a fresh process: load a model, read a picture, detect, print the boxes. Nothing else, and
-no work at the end that is only for tidiness. Runs in the virtual environment.
+"""A peer in a fresh process: load a model, read a picture, detect, print the boxes. Nothing else,
+and no work at the end that is only for tidiness. Runs in the virtual environment.
 
 Usage: cold.py REQUEST, JSON: backend, precision, threads, files, image, size
 """

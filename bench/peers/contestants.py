@@ -103,8 +103,8 @@ class Program:
 
 
 class Worker:
-    """A process that answers lines of JSON with lines of JSON (worker.py). While nothing is asked it
-    is stopped by SIGSTOP, so that none of its threads can take time from another's turn."""
+    """A process that answers lines of JSON with lines of JSON (worker.py). While nothing is asked
+    it is stopped by SIGSTOP, so that none of its threads can take time from another's turn."""
 
     def __init__(self, command):
         self.log = tempfile.TemporaryFile()

@@ -10,12 +10,12 @@ def summary(times):
 
 
 def quotient(label, above, below):
-    """above / below, each a row with a summary: of the medians, and the range of the quotients of
-    single rounds, in which both met the same machine."""
+    """above / below, each a row with a summary: of the medians, and median and range of the
+    quotients of single rounds, in which both met the same machine."""
     rounds = [a / b for a, b in zip(above["times_ms"], below["times_ms"])]
     return {"what": label, "above": above["name"], "below": below["name"],
             "quotient": above["median_ms"] / below["median_ms"], "low": min(rounds),
-            "high": max(rounds)}
+            "middle": statistics.median(rounds), "high": max(rounds)}
 
 
 def fastest(rows, precision):

@@ -7,11 +7,11 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import agreement  # noqa: E402
-import npy  # noqa: E402
 
-# Root mean square of differences by the deviation over the anchors, of widths and heights and of the
-# logits of scores. Made-up weights amplify rounding: in fp32 gelan-t at 640x640 is 0.002 and 0.003
-# with ONNX Runtime, 0.02 and 0.04 with ncnn's Winograd; red and blue exchanged give 0.3 and 1.5.
+# Root mean square of differences by the deviation over the anchors, of widths and heights and of
+# the logits of scores. Made-up weights amplify rounding: in fp32 gelan-t at 640x640 is 0.002 and
+# 0.003 with ONNX Runtime, 0.02 and 0.04 with ncnn's Winograd; red and blue exchanged give 0.3 and
+# 1.5.
 # bf16 has 8 bits: yolov7-tiny 0.1 and 0.09, the trained demonstration model 0.01 and 0.03.
 LIMITS = {"fp32": 0.1, "bf16": 0.2}
 ANCHORS = 1000  # as many are looked at, evenly spread
@@ -57,26 +57,29 @@ def compare(theirs, ours):
             **agreement.compare(theirs, ours)}
 
 
-def compare_files(theirs, ours):
-    return compare(npy.read_npy(theirs), npy.read_npy(ours))
-
-
 def within(judged, precision):
     return max(judged["sizes"], judged["logits"]) <= LIMITS[precision]
 
 
-def verdict(precision, judged, trained):
-    """None, or why a peer computes something else. `trained`: what compare() says of it with the
-    demonstration model in the same precision, or a problem there. It decides where a network with
-    made-up weights amplifies the rounding of bf16 beyond all use."""
+def anchors_per_cell(shape, size):
+    """What kind of head gives predictions of this shape from a square input: 1 with distributions,
+    3 with anchors. Strides are 8, 16, 32 and may go on."""
+    return round(shape[1] / (size * size * (1 / 64 + 1 / 256 + 1 / 1024)))
+
+
+def verdict(precision, judged, sound):
+    """None, or why a contestant computes something else. `sound`: what compare() says of it in the
+    same precision with a network that does not amplify rounding and has the same kind of head; None
+    if it could not be compared. It decides where made-up weights amplify the rounding of bf16
+    beyond all use."""
     if within(judged, precision):
         return None
-    if precision != "fp32" and isinstance(trained, dict) and within(trained, precision):
+    if precision == "fp32":
+        return f"computes something else: {told(judged)} from yolocu in fp32"
+    if sound is not None and within(sound, precision):
         return None
-    text = f"computes something else: {told(judged)} from yolocu in fp32"
-    if precision != "fp32" and isinstance(trained, dict):
-        text += f"; trained model: {told(trained)}"
-    return text
+    return f"computes something else: {told(judged)} from yolocu in fp32; of a network that does " \
+        "not amplify rounding " + (told(sound) if sound else "nothing to compare")
 
 
 def told(judged):

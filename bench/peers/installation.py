@@ -33,8 +33,8 @@ def distributions(venv):
 
 
 def install(venv, log):
-    """Makes the virtual environment if it is not there and adds what is missing. Returns problems by
-    package: one that cannot be had does not keep the others out."""
+    """Makes the virtual environment if it is not there and adds what is missing. Returns problems
+    by package: one that cannot be had does not keep the others out."""
     venv = pathlib.Path(venv)
     if not (venv / "bin/python").exists():
         log(f"making {venv}")

@@ -1,7 +1,6 @@
 """The machine and the software that figures are from, as far as they can be seen."""
 
 import datetime
-import importlib.metadata
 import os
 import pathlib
 import platform

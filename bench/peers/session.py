@@ -12,6 +12,7 @@ import models
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import agreement  # noqa: E402
+import npy  # noqa: E402
 import report_steps  # noqa: E402
 
 PEERS = [("onnxruntime", ["fp32"]), ("openvino", ["fp32", "bf16"]), ("ncnn", ["fp32", "bf16"]),
@@ -45,7 +46,7 @@ class Session:
 
     def __init__(self, settings, who, problems, log):
         self.settings, self.who, self.problems, self.log = settings, who, problems, log
-        self.trained = {}  # what the guard said of the demonstration model, by name
+        self.sound = {}  # guard's words of networks that do not amplify rounding, by head and name
         self.input = settings.work / "input.npy"
 
     def begin(self):
@@ -57,18 +58,26 @@ class Session:
         for one in self.who:
             one.close()
 
-    def guarded(self, subject, decide=True):
+    def guarded(self, subject, sound=False):
         """Opens everybody for a network and compares what they compute. Rows: name, maker,
-        precision, and guard or reason."""
+        precision, guard and reason, if there is one. `sound`: the network does not amplify
+        rounding; what is found decides about others, not about itself."""
         folder = self.settings.work / subject.name
         ours = contestants.Program(self.settings.program, "fp32", self.settings)
         ours.open(subject)
         ours.predict(self.input, folder / "ours.npy")
-        rows = []
+        predictions = npy.read_npy(folder / "ours.npy")
+        head, rows = guard.anchors_per_cell(predictions[0], self.settings.size), []
         for one in self.who:
             row = {"name": one.name, "maker": one.maker, "precision": one.precision}
             try:
-                self.guard(one, subject, row, folder, decide)
+                self.compare(one, subject, row, predictions)
+                if sound:
+                    self.sound[head, one.name] = row["guard"]
+                elif one.precision in guard.LIMITS:
+                    reason = guard.verdict(one.precision, row["guard"],
+                                           self.sound.get((head, one.name)))
+                    row.update({"reason": reason} if reason else {})
             except contestants.Unavailable as reason:
                 row["reason"] = str(reason)
             except (OSError, ValueError) as error:  # of the predictions' file
@@ -80,26 +89,18 @@ class Session:
                      (row.get("reason") or guard.told(row["guard"])))
         return rows
 
-    def guard(self, one, subject, row, folder, decide):
+    def compare(self, one, subject, row, predictions):
+        """row["guard"], of a contestant that is opened for it."""
         if one.maker in self.problems:
             raise contestants.Unavailable(self.problems[one.maker])
         one.open(subject)
-        output = folder / f"{one.name}.npy"
+        output = self.settings.work / subject.name / f"{one.name}.npy"
         one.predict(self.input, output)
-        row["guard"] = guard.compare_files(output, folder / "ours.npy")
-        if decide and one.precision in guard.LIMITS:
-            reason = guard.verdict(one.precision, row["guard"], self.trained.get(one.name))
-            if reason:
-                row["reason"] = reason
-
-    def try_trained(self, subject):
-        """The guard's opinion of everybody on the demonstration model."""
-        for row in self.guarded(subject, decide=False):
-            self.trained[row["name"]] = row.get("guard")
+        row["guard"] = guard.compare(npy.read_npy(output), predictions)
 
     def take_turns(self, rows, rounds, keys, turn):
-        """Interleaved rounds of those that have no reason not to. turn(contestant) gives a figure for
-        each of `keys`; their lists go into the rows. One that fails gets a reason instead."""
+        """Interleaved rounds of those that have no reason not to. turn(contestant) gives a figure
+        for each of `keys`; their lists go into the rows. One that fails gets a reason instead."""
         by_name = {row["name"]: row for row in rows if "reason" not in row}
         who = {one.name: one for one in self.who}
 

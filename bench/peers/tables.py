@@ -45,9 +45,10 @@ def network_table(networks):
 
 def quotient_table(networks):
     rows = [[section["network"], q["what"], f"{q['above']} / {q['below']}",
-             f"{q['quotient']:.3f}", f"{q['low']:.3f}-{q['high']:.3f}"]
+             f"{q['quotient']:.3f}", f"{q['middle']:.3f} ({q['low']:.3f}-{q['high']:.3f})"]
             for section in networks for q in section.get("quotients", [])]
-    return table(["network", "", "", "of medians", "of rounds"], rows, left=3) if rows else ""
+    head = ["network", "", "", "of medians", "of rounds: median (range)"]
+    return table(head, rows, left=3) if rows else ""
 
 
 def picture_table(section):
@@ -129,7 +130,7 @@ def parts(r):
     yield (f"Network only, {s['size']}x{s['size']}, batch 1, {s['threads']} threads: {s['rounds']} "
            f"interleaved rounds,\nof each the median of {s['runs']} runs after {s['warmup']}."), \
         network_table(networks) if networks else ""
-    yield "Below 1 the first is faster; the range is that of single rounds.", quotient_table(networks)
+    yield "Below 1 the first is faster.", quotient_table(networks)
     for section in pictures:
         yield (f"From {s['image']} to boxes: medians of {s['picture_rounds']} interleaved rounds.",
                picture_table(section))

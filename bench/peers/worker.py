@@ -3,8 +3,9 @@ line, an answer a line. Runs in the virtual environment.
 
   {"do": "open", "backend", "precision", "threads", "files"}  -> {"open_ms"}
   {"do": "predict", "input": x.npy, "output": y.npy}          -> {}
-  {"do": "time", "warmup", "runs", "input": x.npy}            -> {"times_ms": [...]} network only
-  {"do": "picture", "warmup", "runs", "image"}                -> {"times_ms", "detections"} from file to boxes
+  {"do": "time", "input": x.npy, "warmup", "runs"}            -> {"times_ms"}: network only
+  {"do": "picture", "image", "size", "warmup", "runs"}        -> {"times_ms", "detections"}: from
+                                                                 the file to boxes
 
 An answer to what went wrong is {"error": one line}. What libraries print goes to standard error.
 """

@@ -212,7 +212,8 @@ class Workers(TemporaryFolder):
     def test_a_cold_start_has_a_peak_of_its_own(self):
         held = bytearray(200 << 20)  # ours is not the child's
         output, ms, peak_kib = contestants.run_cold(
-            [sys.executable, "-c", "import time; x = bytearray(50 << 20); time.sleep(.1); print(1)"])
+            [sys.executable, "-c",
+             "import time; x = bytearray(50 << 20); time.sleep(.1); print(1)"])
         self.assertEqual(output.strip(), "1")
         self.assertGreater(ms, 100)
         self.assertGreater(peak_kib, 50 << 10)
@@ -278,7 +279,7 @@ class Figures(unittest.TestCase):
                                        "int8 / our bf16"])
         best = found["fp32 / best peer"]
         self.assertEqual((best["below"], best["quotient"]), ("openvino-fp32", 1.0))
-        self.assertEqual((best["low"], best["high"]), (0.5, 2.0))
+        self.assertEqual((best["low"], best["middle"], best["high"]), (0.5, 0.5, 2.0))
         self.assertEqual(found["bf16 / OpenVINO"]["quotient"], 0.5)
         self.assertEqual(found["bf16 / best peer"]["below"], "ncnn-bf16")
         self.assertEqual(found["int8 / our bf16"]["quotient"], 0.5)
@@ -293,7 +294,8 @@ class Figures(unittest.TestCase):
         self.assertEqual(figures.interleave([], 2, None), {})
 
     def test_pictures_by_the_best_peer_of_the_precision(self):
-        rows = [{"name": "yolocu-bf16", "maker": "yolocu", "precision": "bf16", "cold_ms": [1, 2, 9]},
+        rows = [{"name": "yolocu-bf16", "maker": "yolocu", "precision": "bf16",
+                 "cold_ms": [1, 2, 9]},
                 {"name": "a-bf16", "maker": "a", "precision": "bf16", "cold_ms": [8, 8, 8]},
                 {"name": "b-bf16", "maker": "b", "precision": "bf16", "cold_ms": [4, 4, 90]},
                 {"name": "c-fp32", "maker": "c", "precision": "fp32", "cold_ms": [1]}]
@@ -307,7 +309,8 @@ class Figures(unittest.TestCase):
             self.row("a-fp32", [1.0, 2.0, 4.0]), {"name": "b-fp32", "reason": "why"}]},
             {"network": "m", "rows": [{"name": "b-fp32", "reason": "why"}]}]
         lines = tables.network_table(sections).splitlines()
-        self.assertEqual(lines[2].split("|")[1:4], [" a-fp32             ", " 2.0 (1.0-4.0) ", "   "])
+        self.assertEqual(lines[2].split("|")[1:4],
+                         [" a-fp32             ", " 2.0 (1.0-4.0) ", "   "])
         self.assertEqual(tables.reasons(sections), "- b-fp32 (n, m): why\n")
 
 
@@ -344,8 +347,13 @@ class Guard(unittest.TestCase):
         self.assertIn("something else", guard.verdict("fp32", middle, near))
         self.assertIsNone(guard.verdict("bf16", middle, None))
         self.assertIsNone(guard.verdict("bf16", far, near))  # the network amplifies rounding
-        self.assertIn("trained", guard.verdict("bf16", far, far))
+        self.assertIn("does not amplify", guard.verdict("bf16", far, far))
         self.assertIn("something else", guard.verdict("bf16", far, None))
+
+    def test_kinds_of_heads(self):
+        for anchors, size, per_cell in ((8400, 640, 1), (25200, 640, 3), (84, 64, 1),
+                                        (102000, 1280, 3)):  # the last with stride 64
+            self.assertEqual(guard.anchors_per_cell((1, anchors, 84), size), per_cell)
 
     def test_large_predictions_are_sampled(self):
         shape, values = guard.sample(((2, 25200, 5), array.array("f", range(2 * 25200 * 5))))
