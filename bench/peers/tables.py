@@ -3,6 +3,7 @@
 import statistics
 
 MIB = 1 << 20
+DISTURBED = 0.1  # cores of others: beyond that times are doubtful
 
 
 def table(head, rows, left=1):
@@ -119,8 +120,9 @@ def differences(sections):
 
 def disturbance_text(r):
     d = r["disturbance"]
-    return (f"{d['seconds']:.0f} s; load before {d['load_before']:.2f}; meanwhile other processes "
+    text = (f"{d['seconds']:.0f} s; load before {d['load_before']:.2f}; meanwhile other processes "
             f"used {d['others_cores']:.2f} cores.\n")
+    return text + ("DISTURBED: measure again.\n" if d["others_cores"] > DISTURBED else "")
 
 
 def parts(r):

@@ -313,6 +313,13 @@ class Figures(unittest.TestCase):
                          [" a-fp32             ", " 2.0 (1.0-4.0) ", "   "])
         self.assertEqual(tables.reasons(sections), "- b-fp32 (n, m): why\n")
 
+    def test_a_disturbed_run_says_so(self):
+        def text(cores):
+            return tables.disturbance_text({"disturbance": {"seconds": 1, "load_before": 0,
+                                                            "others_cores": cores}})
+        self.assertNotIn("DISTURBED", text(0.05))
+        self.assertIn("DISTURBED", text(0.5))
+
 
 class Guard(unittest.TestCase):
     # Sizes 10..80 and scores from all over 0..1.
