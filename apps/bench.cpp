@@ -4,6 +4,7 @@
 #include "apps/bench_output.h"
 #include "apps/commands.h"
 #include "apps/console.h"
+#include "apps/image_io.h"
 #include "apps/model_source.h"
 #include "engine/executor.h"
 #include "engine/launches_json.h"
@@ -16,7 +17,7 @@ namespace yolocu {
 namespace {
 
 constexpr double kBudgetMs = 3000;
-constexpr InputSize kPicture = {.width = 1280, .height = 960};
+constexpr InputSize kNoisePicture = {.width = 1280, .height = 960};
 
 // Reproducible numbers in 0..255 that no compression or branch predictor can guess.
 class Noise {
@@ -29,6 +30,16 @@ class Noise {
  private:
   uint64_t state_ = 1;
 };
+
+// What end to end begins with: the file that was asked for, else noise.
+Result<Image> open_picture(const BenchArguments& arguments) {
+  if (!arguments.image.empty()) return read_image(arguments.image);
+  Image picture{.pixels = {}, .width = kNoisePicture.width, .height = kNoisePicture.height};
+  picture.pixels.resize(static_cast<size_t>(picture.width * picture.height * 3));
+  Noise noise;
+  for (uint8_t& pixel : picture.pixels) pixel = noise.next();
+  return picture;
+}
 
 // How often to run. Devices that are there for checks are slow, and not what is measured.
 struct Schedule {
@@ -85,9 +96,10 @@ Result<Subject> find_subject(const BenchArguments& arguments) {
 
 class Bench {
  public:
-  Bench(const BenchArguments& arguments, const Subject& subject)
+  Bench(const BenchArguments& arguments, const Subject& subject, const Image& picture)
       : arguments_(arguments),
         subject_(subject),
+        picture_(picture),
         model_(subject.model),
         device_(resolve_device(arguments.device)),
         schedule_(arguments, device_) {}
@@ -99,10 +111,11 @@ class Bench {
                        .precision = resolve_precision(device_, arguments_.precision),
                        .batch = arguments_.batch,
                        .threads = choose_threads(arguments_.threads),
-                       .picture = kPicture};
+                       .picture = {picture_.width, picture_.height},
+                       .image = arguments_.image};
     YOLOCU_RETURN_IF_ERROR(write_counters());
     YOLOCU_RETURN_IF_ERROR(time_network(result));
-    if (arguments_.batch > 1) return result;
+    if (arguments_.batch > 1 || arguments_.pictures == PictureTimes::kSkip) return result;
     YOLOCU_ASSIGN_OR_RETURN(result.end_to_end, time_pictures());
     return result;
   }
@@ -154,22 +167,25 @@ class Bench {
                                                     .height = arguments_.size.height,
                                                     .width = arguments_.size.width,
                                                     .threads = arguments_.threads}));
-    std::vector<uint8_t> pixels(static_cast<size_t>(kPicture.width * kPicture.height * 3));
-    Noise noise;
-    for (uint8_t& pixel : pixels) pixel = noise.next();
-    const ImageView picture = {pixels.data(), kPicture.width, kPicture.height, kPicture.width * 3};
     return measure(schedule_, [&](int64_t warmup, int64_t count) {
-      return time_detections(detector, picture, warmup, count);
+      return time_detections(detector, warmup, count);
     });
   }
 
-  static Result<std::vector<double>> time_detections(Detector& detector, const ImageView& picture,
-                                                     int64_t warmup, int64_t count) {
+  // A picture from a file is read and decoded every time.
+  Result<std::vector<Detection>> detect(Detector& detector) const {
+    if (arguments_.image.empty()) return detector.detect(picture_.view());
+    YOLOCU_ASSIGN_OR_RETURN(const Image image, read_image(arguments_.image));
+    return detector.detect(image.view());
+  }
+
+  Result<std::vector<double>> time_detections(Detector& detector, int64_t warmup,
+                                              int64_t count) const {
     using Clock = std::chrono::steady_clock;
     std::vector<double> times;
     for (int64_t i = 0; i < warmup + count; ++i) {
       const Clock::time_point start = Clock::now();
-      const auto found = detector.detect(picture);
+      const auto found = detect(detector);
       const std::chrono::duration<double, std::milli> time = Clock::now() - start;
       if (!found.ok()) return found.status();
       if (i >= warmup) times.push_back(time.count());
@@ -179,6 +195,7 @@ class Bench {
 
   const BenchArguments& arguments_;
   const Subject& subject_;
+  const Image& picture_;
   std::shared_ptr<const Model> model_;
   Device device_;
   Schedule schedule_;
@@ -186,7 +203,8 @@ class Bench {
 
 Status bench(const BenchArguments& arguments) {
   YOLOCU_ASSIGN_OR_RETURN(const Subject subject, find_subject(arguments));
-  const Result<BenchResult> result = Bench(arguments, subject).run();
+  YOLOCU_ASSIGN_OR_RETURN(const Image picture, open_picture(arguments));
+  const Result<BenchResult> result = Bench(arguments, subject, picture).run();
   if (!result.ok()) return result.status().with_context(subject.label);
   if (arguments.json == "-") return print(bench_json(*result));
   if (!arguments.json.empty()) {

@@ -62,6 +62,14 @@ std::string layers_text(const std::vector<StepTime>& layers) {
                     {Align::kLeft, Align::kLeft, Align::kRight, Align::kRight, Align::kRight});
 }
 
+std::string end_to_end_text(const BenchResult& result) {
+  if (result.batch > 1) return "not measured: pictures go one by one, see --batch 1";
+  if (!result.end_to_end) return "not measured";
+  const std::string from =
+      result.image.empty() ? "a picture" : one_line(result.image) + ", decoding included,";
+  return str_cat(times_text(*result.end_to_end), ", ", from, " of ", size_text(result.picture));
+}
+
 }  // namespace
 
 std::string bench_json(const BenchResult& result) {
@@ -79,6 +87,7 @@ std::string bench_json(const BenchResult& result) {
   if (result.end_to_end) {
     Json& end_to_end = json["end_to_end"] = Json::object();
     end_to_end["picture"] = size_text(result.picture);
+    if (!result.image.empty()) end_to_end["image"] = result.image;
     end_to_end["batch"] = 1;
     add_times(end_to_end, *result.end_to_end);
   }
@@ -95,10 +104,7 @@ std::string bench_text(const BenchResult& result) {
               result.threads, result.threads == 1 ? " thread\n" : " threads\n");
   text += str_cat("  network     ", times_text(result.network), ", ", fixed(gflops(result), 1),
                   " GFLOP/s\n");
-  text += "  end to end  ";
-  text += result.end_to_end ? str_cat(times_text(*result.end_to_end), ", a picture of ",
-                                      size_text(result.picture), "\n")
-                            : std::string("not measured: pictures go one by one, see --batch 1\n");
+  text += str_cat("  end to end  ", end_to_end_text(result), "\n");
   if (result.device == Device::kEmulated) text += str_cat("  ", kEmulatedNote, "\n");
   if (!result.layers.empty()) text += "\n" + layers_text(result.layers);
   return text;

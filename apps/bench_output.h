@@ -25,12 +25,13 @@ struct BenchResult {
   double flops = 0;  // of the convolutions of the batch: 2 x multiply-adds
   TimeSummary network = {};
   InputSize picture;                           // of end_to_end
+  std::string image;                           // the file it is read from; empty: pixels in memory
   std::optional<TimeSummary> end_to_end = {};  // with batch 1
   std::vector<StepTime> layers = {};           // with --layers
 };
 
-// One document: keys of the network alone at the top, `end_to_end` (null for a batch), and `note`
-// where the times say nothing of the device.
+// One document: keys of the network alone at the top, `end_to_end` (null if it was not timed), and
+// `note` where the times say nothing of the device.
 std::string bench_json(const BenchResult& result);
 
 // The same in a few lines.

@@ -176,13 +176,21 @@ void add_bench(CLI::App& program, BenchArguments& a) {
   add_parsed(app, "--warmup", a.warmup, parse_count_or_none, "N",
              "Runs before those [3; 0 on emulated and reference]");
   app.add_flag("--layers", a.layers, "Also list how long each step takes; cpu only");
+  CLI::Option* const image =
+      not_empty(app.add_option("--image", a.image,
+                               "End to end from this file, decoding included [noise in memory]"))
+          ->type_name("FILE");
+  app.add_flag_callback(
+         "--network-only", [&a] { a.pictures = PictureTimes::kSkip; }, "Leave out end to end")
+      ->excludes(image);
   not_empty(app.add_option("--json", a.json, "Write one JSON document; - is stdout"))
       ->type_name("FILE|-");
   add_counters(app, a.counters);
   app.footer(
       "Network only: the input is in place; on cuda each launch of the graph is timed on the "
       "device.\n"
-      "End to end (batch 1): pixels of a synthetic picture of 1280x960 to boxes.");
+      "End to end (batch 1): pixels of a synthetic picture of 1280x960 to boxes, or --image FILE "
+      "to boxes.");
 }
 
 void add_export_onnx(CLI::App& program, ExportOnnxArguments& a) {

@@ -94,6 +94,9 @@ struct ExportOnnxArguments {
 };
 int export_onnx_command(const ExportOnnxArguments& arguments);
 
+// Whether pictures are timed beside the network.
+enum class PictureTimes : uint8_t { kTake, kSkip };
+
 // How long a network takes, and pictures from pixels to boxes.
 struct BenchArguments {
   std::string model;         // empty: the embedded one
@@ -105,9 +108,11 @@ struct BenchArguments {
   int threads = 0;
   int64_t iterations = 0;         // 0: as many as fit 3 s, at least 20 (1 on slow devices)
   std::optional<int64_t> warmup;  // default: 3, none on slow devices
-  std::string json;               // a file, "-" for stdout, empty for none
-  std::string counters;           // file of launch records; empty: none
-  bool layers = false;            // every step of the network on the cpu device, too
+  std::string image;              // file of the picture; empty: noise in memory
+  PictureTimes pictures = PictureTimes::kTake;
+  std::string json;      // a file, "-" for stdout, empty for none
+  std::string counters;  // file of launch records; empty: none
+  bool layers = false;   // every step of the network on the cpu device, too
 };
 int bench_command(const BenchArguments& arguments);
 

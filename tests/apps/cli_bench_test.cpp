@@ -102,6 +102,34 @@ TEST_F(CliTest, BenchPrintsTheSameForPeople) {
   }
 }
 
+// Decoding comes on top of what as many pixels in memory take.
+TEST_F(CliTest, BenchReadsAndDecodesAPictureEveryTime) {
+  const Words options = {"--device", "reference", "--iterations", "3"};
+  const auto with_image = [&](const std::string& path) {
+    Words words = options;
+    words.insert(words.end(), {"--image", path});
+    return bench(words, "32");
+  };
+  const json small = with_image(grey_picture("small.png"));
+  ASSERT_TRUE(small.is_object());
+  EXPECT_EQ(small["end_to_end"]["picture"], "64x48");
+  EXPECT_EQ(small["end_to_end"]["image"], file("small.png"));
+  expect_times(small["end_to_end"], 3);
+  const json large = with_image(sample());
+  ASSERT_TRUE(large.is_object());
+  EXPECT_EQ(large["end_to_end"]["picture"], "1280x960");
+  const json in_memory = bench(options, "32");
+  EXPECT_GT(large["end_to_end"]["min_ms"], in_memory["end_to_end"]["min_ms"]);
+}
+
+TEST_F(CliTest, BenchOfTheNetworkOnly) {
+  const Words words = {"--device", "reference", "--iterations", "2", "--network-only"};
+  const json result = bench(words);
+  ASSERT_TRUE(result.is_object());
+  expect_times(result, 2);
+  EXPECT_TRUE(result["end_to_end"].is_null());
+}
+
 TEST_F(CliTest, BenchRefusesWhatMakesNoSense) {
   for (const Words& words : std::vector<Words>{{"bench", "a", "b"},
                                                {"bench", ""},
@@ -109,10 +137,14 @@ TEST_F(CliTest, BenchRefusesWhatMakesNoSense) {
                                                {"bench", "--iterations", "0"},
                                                {"bench", "--warmup", "-1"},
                                                {"bench", "--size", "x"},
-                                               {"bench", "--json", ""}}) {
+                                               {"bench", "--json", ""},
+                                               {"bench", "--image", ""},
+                                               {"bench", "--image", "x", "--network-only"}}) {
     expect_one_line_error(words, 2, {"--help"});
   }
   expect_one_line_error({"bench", file("absent")}, 1, {"absent", "No such file"});
+  expect_one_line_error({"bench", "--image", file("absent.jpg")}, 1,
+                        {"yolocu: " + file("absent.jpg"), "No such file"});
   expect_one_line_error({"bench", "--size", "33", "--device", "reference"}, 1,
                         {"embedded model", "multiple of"});
   expect_one_line_error({"bench", "--device", "reference", "--precision", "fp16"}, 1, {"fp16"});
