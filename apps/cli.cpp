@@ -8,6 +8,7 @@
 
 #include "apps/commands.h"
 #include "apps/console.h"
+#include "apps/picture_decoders.h"
 #include "weights/import/arch/architecture.h"
 
 namespace yolocu {
@@ -198,7 +199,8 @@ void add_export_onnx(CLI::App& program, ExportOnnxArguments& a) {
 }
 
 void add_all(CLI::App& program, CommandLine& line) {
-  program.set_version_flag("--version", "yolocu " YOLOCU_VERSION);
+  program.set_version_flag("--version",
+                           "yolocu " YOLOCU_VERSION "\nJPEG decoder: " + jpeg_decoder_name());
   program.require_subcommand(1);
   add_detect(program, line.detect);
   add_convert(program, line.convert);

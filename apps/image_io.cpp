@@ -1,15 +1,12 @@
 #include "apps/image_io.h"
 
-#include <stb_image.h>
 #include <stb_image_write.h>
 
 #include <algorithm>
 #include <cctype>
-#include <limits>
-#include <memory>
 
 #include "apps/jpeg_segments.h"
-#include "apps/stb_limits.h"
+#include "apps/picture_decoders.h"
 #include "engine/base/str_cat.h"
 #include "weights/format/file_io.h"
 
@@ -22,22 +19,10 @@ constexpr int64_t kMaxJpegExtent = 65535;  // 16-bit fields
 
 enum class Format : uint8_t { kPng, kJpeg };
 
-// 16-bit RGBA is 8 bytes a pixel, and stb doubles a buffer that is full; tables and padding of
-// small pictures on top.
-size_t max_decoder_bytes(int64_t pixels) {
-  return (size_t{64} << 20) + 16 * static_cast<size_t>(pixels);
-}
-
-Status not_decodable(const std::string& reason) {
-  return corrupt("not a picture this program can read (JPEG, PNG, BMP, GIF): " + reason);
-}
-
-std::string stb_reason() {
-  const char* reason = stbi_failure_reason();
-  if (reason == nullptr || *reason == '\0') return "damaged file";
-  // What stb says when no format recognises the file.
-  return std::string_view(reason) == "unknown image type" ? "unknown format, damaged or too large"
-                                                          : reason;
+// The error of a decoder; a limit that is exceeded says enough by itself.
+Status not_decodable(const Status& reason) {
+  if (reason.code() != StatusCode::kCorrupt) return reason;
+  return corrupt("not a picture this program can read (JPEG, PNG, BMP, GIF): " + reason.message());
 }
 
 Format format_of(const std::string& path) {
@@ -100,37 +85,14 @@ Image oriented(Image stored, Orientation orientation) {
 }
 
 Result<Image> decode_image(std::span<const std::byte> file) {
-  if (file.empty()) return not_decodable("empty file");
-  if (file.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
-    return resource_exhausted(
-        str_cat("picture files may have up to 2 GiB, this one has ", file.size(), " bytes"));
-  }
+  if (file.empty()) return not_decodable(corrupt("empty file"));
   const std::vector<JpegSegment> segments = jpeg_segments(file);
-  if (const Status status = check_huffman_tables(segments); !status.ok()) {
-    return not_decodable(status.message());
+  if (const Status status = check_jpeg_segments(segments); !status.ok()) {
+    return not_decodable(status);
   }
-  const auto* data = reinterpret_cast<const stbi_uc*>(file.data());
-  const auto size = static_cast<int>(file.size());
-  int width = 0, height = 0, stored_channels = 0;
-  limit_stb_allocations(max_decoder_bytes(0));
-  if (stbi_info_from_memory(data, size, &width, &height, &stored_channels) == 0) {
-    return not_decodable(stb_reason());
-  }
-  if (width <= 0 || height <= 0) return not_decodable(str_cat("size ", width, "x", height));
-  if (int64_t{width} * height > kMaxImagePixels) {
-    return resource_exhausted(str_cat("picture of ", width, "x", height, " pixels, at most ",
-                                      kMaxImagePixels, " are read"));
-  }
-  limit_stb_allocations(max_decoder_bytes(int64_t{width} * height));
-  const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
-      stbi_load_from_memory(data, size, &width, &height, &stored_channels, kChannels),
-      stbi_image_free);
-  if (pixels == nullptr) return not_decodable(stb_reason());
-  Image image;
-  image.width = width;
-  image.height = height;
-  image.pixels.assign(pixels.get(), pixels.get() + int64_t{width} * height * kChannels);
-  return oriented(std::move(image), exif_orientation(segments));
+  Result<Image> stored = segments.empty() ? decode_with_stb(file) : decode_jpeg(file);
+  if (!stored.ok()) return not_decodable(stored.status());
+  return oriented(std::move(*stored), exif_orientation(segments));
 }
 
 Result<Image> read_image(const std::string& path) {

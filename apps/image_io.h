@@ -2,27 +2,14 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "apps/exif.h"
-#include "yolocu/detector.h"
+#include "apps/image.h"
 #include "yolocu/status.h"
 
 namespace yolocu {
-
-// 8-bit RGB [height, width, 3], dense, top row first. Owns its pixels.
-struct Image {
-  std::vector<uint8_t> pixels;
-  int64_t width = 0;
-  int64_t height = 0;
-
-  ImageView view() const { return {pixels.data(), width, height, width * 3}; }
-};
-
-constexpr int64_t kMaxImagePixels = int64_t{1} << 28;
 
 // A JPEG, PNG, BMP or GIF file (its first frame) as cv2.imread(IMREAD_COLOR) shows it, but in
 // RGB order: EXIF orientation applied, alpha dropped, grey repeated, 16 bits cut to the upper 8.

@@ -2,7 +2,7 @@
 # Distribution packages that the project needs, how to install them, and how scripts report. Sourced
 # by ./quickstart and ./check after `set -euo pipefail`.
 
-build_packages=(g++ cmake ninja-build ccache libstb-dev nlohmann-json3-dev libcli11-dev libzip-dev
+build_packages=(g++ cmake ninja-build ccache libstb-dev libjpeg-dev nlohmann-json3-dev libcli11-dev libzip-dev
   libssl-dev zlib1g-dev libdnnl-dev libboost-context-dev)
 test_packages=(libgtest-dev libbenchmark-dev python3)
 

@@ -28,6 +28,7 @@ TEST_F(CliTest, HelpAndVersion) {
   const ProgramResult version = run_yolocu({"--version"});
   EXPECT_EQ(version.exit_code, 0);
   EXPECT_EQ(version.out.rfind("yolocu ", 0), 0u) << version.out;
+  EXPECT_TRUE(contains(version.out, "\nJPEG decoder: ")) << version.out;
 }
 
 TEST_F(CliTest, AloneItExplainsItself) {
