@@ -38,8 +38,10 @@ Status named(const Status& status, const std::string& path) {
 // Pictures one after the other. What fails is reported and left out; the exit code remembers it.
 class DetectRun {
  public:
-  DetectRun(const DetectArguments& arguments, Clock::time_point start)
-      : arguments_(arguments), start_(start) {
+  // With a `network`, JPEG files are reduced to what it needs.
+  DetectRun(const DetectArguments& arguments, const std::optional<NetworkSize>& network,
+            Clock::time_point start)
+      : arguments_(arguments), network_(network), start_(start) {
     for (const std::string& input : arguments.inputs) {
       Result<std::vector<std::string>> paths = expand_input(input);
       if (!paths.ok()) {
@@ -78,14 +80,20 @@ class DetectRun {
 
   Status process(Detector& detector, const std::string& path) {
     const Clock::time_point start = Clock::now();
-    YOLOCU_ASSIGN_OR_RETURN(Image image, read_image(path));
+    YOLOCU_ASSIGN_OR_RETURN(ReducedImage picture, read_reduced_image(path, network_));
     const double decode_ms = milliseconds_since(start);
-    Result<std::vector<Detection>> found = detector.detect(image.view());
+    Result<std::vector<Detection>> found = detector.detect(picture.image.view());
     if (!found.ok()) return found.status().with_context(path);
     timing_.decode_ms += decode_ms;
     timing_.detect_ms += milliseconds_since(start) - decode_ms;
-    results_.push_back({path, image.width, image.height, std::move(*found), ""});
-    if (names_) annotate(image, results_.back(), detector.class_names());
+    for (Detection& d : *found) d = in_whole_picture(picture, d);
+    results_.push_back({path, picture.width, picture.height, std::move(*found), ""});
+    if (names_) {
+      if (picture.reduction > 1) {
+        YOLOCU_ASSIGN_OR_RETURN(picture.image, read_image(path));
+      }
+      annotate(picture.image, results_.back(), detector.class_names());
+    }
     if (json_to_stdout()) return {};
     return print(detections_table(results_.back(), detector.class_names()));
   }
@@ -120,6 +128,7 @@ class DetectRun {
   }
 
   const DetectArguments& arguments_;
+  std::optional<NetworkSize> network_;
   Clock::time_point start_;
   std::vector<std::string> paths_;
   std::optional<OutputNames> names_;
@@ -127,6 +136,17 @@ class DetectRun {
   Timing timing_;
   int exit_code_ = kExitOk;
 };
+
+NetworkSize network_size(const InputSize& asked, const ModelSpec& spec) {
+  if (asked.width > 0) return {asked.width, asked.height};
+  return {spec.input_size, spec.input_size};
+}
+
+// Empty, which means all, for an empty text.
+Result<std::vector<int64_t>> chosen_classes(const std::string& text, const ModelSpec& spec) {
+  if (text.empty()) return std::vector<int64_t>();
+  return parse_classes(text, spec.class_names);
+}
 
 }  // namespace
 
@@ -136,11 +156,13 @@ int detect_command(const DetectArguments& arguments) {
   options.height = arguments.size.height;
   options.width = arguments.size.width;
   options.launches = arguments.counters.empty() ? LaunchRecords::kDrop : LaunchRecords::kKeep;
-  if (!arguments.classes.empty()) {
+  std::optional<NetworkSize> network;
+  if (!arguments.classes.empty() || arguments.jpeg == JpegDecoding::kReduced) {
     const Result<std::shared_ptr<const Model>> model = open_model(arguments.model);
     if (!model.ok()) return report_failure(model.status());
-    Result<std::vector<int64_t>> classes =
-        parse_classes(arguments.classes, (*model)->spec.class_names);
+    const ModelSpec& spec = (*model)->spec;
+    if (arguments.jpeg == JpegDecoding::kReduced) network = network_size(arguments.size, spec);
+    Result<std::vector<int64_t>> classes = chosen_classes(arguments.classes, spec);
     if (!classes.ok()) return report_usage("detect", "--classes: " + classes.status().message());
     options.classes = std::move(*classes);
   }
@@ -148,7 +170,7 @@ int detect_command(const DetectArguments& arguments) {
     const Status status = make_folder(arguments.out);
     if (!status.ok()) return report_failure(status);
   }
-  DetectRun run(arguments, start);
+  DetectRun run(arguments, network, start);
   if (!run.has_pictures()) return run.finish({});
   Result<Detector> detector = open_detector(arguments.model, options);
   if (!detector.ok()) return report_failure(detector.status());

@@ -13,6 +13,7 @@
 
 #include <csetjmp>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "apps/picture_decoders.h"
@@ -118,27 +119,49 @@ std::vector<uint8_t> rgb_of_cmyk(const std::vector<uint8_t>& cmyk) {
   return rgb;
 }
 
-}  // namespace
+// Letterboxing scales by min(network / picture) over both directions: one that is not enlarged is
+// enough.
+int64_t largest_reduction(int64_t width, int64_t height, const NetworkSize& network) {
+  for (const int64_t reduction : {8, 4, 2}) {
+    if (network.width * reduction <= width || network.height * reduction <= height) {
+      return reduction;
+    }
+  }
+  return 1;
+}
 
-Result<Image> decode_jpeg(std::span<const std::byte> file) {
-  Decompressor decompressor;
-  YOLOCU_RETURN_IF_ERROR(read_header(decompressor, file));
+// Sets the output and starts: all scans of a progressive file are read here.
+Status start(Decompressor& decompressor, int64_t reduction, J_COLOR_SPACE colours) {
   const int64_t width = decompressor.info().image_width;
   const int64_t height = decompressor.info().image_height;
-  YOLOCU_RETURN_IF_ERROR(check_picture_size(width, height));
-  const bool cmyk = decompressor.info().num_components == static_cast<int>(kCmyk);
   const size_t memory = max_decoder_bytes(width * height);
-  YOLOCU_RETURN_IF_ERROR(decompressor.attempt([cmyk, memory](j_decompress_ptr info) {
+  return decompressor.attempt([reduction, colours, memory](j_decompress_ptr info) {
     info->mem->max_memory_to_use = static_cast<long>(memory);
-    info->out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
+    info->scale_num = 1;
+    info->scale_denom = static_cast<unsigned>(reduction);
+    info->out_color_space = colours;
     jpeg_start_decompress(info);
-  }));
+  });
+}
+
+}  // namespace
+
+Result<StoredPicture> decode_jpeg(std::span<const std::byte> file,
+                                  const std::optional<NetworkSize>& network) {
+  Decompressor decompressor;
+  YOLOCU_RETURN_IF_ERROR(read_header(decompressor, file));
+  const jpeg_decompress_struct& info = decompressor.info();
+  const int64_t width = info.image_width, height = info.image_height;
+  YOLOCU_RETURN_IF_ERROR(check_picture_size(width, height));
+  const int64_t reduction = network ? largest_reduction(width, height, *network) : 1;
+  const bool cmyk = info.num_components == static_cast<int>(kCmyk);
+  YOLOCU_RETURN_IF_ERROR(start(decompressor, reduction, cmyk ? JCS_CMYK : JCS_RGB));
+  Image image{{}, info.output_width, info.output_height};
   const size_t channels = cmyk ? kCmyk : kRgb;
-  Image image{{}, width, height};
-  image.pixels.resize(static_cast<size_t>(width * height) * channels);
+  image.pixels.resize(static_cast<size_t>(image.width * image.height) * channels);
   YOLOCU_RETURN_IF_ERROR(read_rows(decompressor, image.pixels.data(), channels));
   if (cmyk) image.pixels = rgb_of_cmyk(image.pixels);
-  return image;
+  return StoredPicture{std::move(image), width, height, reduction};
 }
 
 std::string jpeg_decoder_name() {

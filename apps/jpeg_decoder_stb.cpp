@@ -3,8 +3,10 @@
 
 namespace yolocu {
 
-Result<Image> decode_jpeg(std::span<const std::byte> file) {
-  return decode_with_stb(file);
+// stb knows no reductions.
+Result<StoredPicture> decode_jpeg(std::span<const std::byte> file,
+                                  const std::optional<NetworkSize>&) {
+  return whole_picture(decode_with_stb(file));
 }
 
 std::string jpeg_decoder_name() {

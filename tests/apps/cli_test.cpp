@@ -243,6 +243,33 @@ TEST_F(CliTest, AnnotatingBesideTheInputsReplacesNone) {
   EXPECT_NE(annotated->pixels, original->pixels);
 }
 
+// A picture of 1280 x 960 for a network of 320 x 320: decoded at a quarter with libjpeg-turbo.
+TEST_F(CliTest, ReducedJpegFindsTheSameInPixelsOfTheWholePicture) {
+  const Words words = {"detect", "--json", "-", "--size", "320", "--conf", "0.5", sample()};
+  Words reduced_words = words;
+  reduced_words.insert(reduced_words.end(), {"--reduce-jpeg", "--out", file("out")});
+  const ProgramResult whole = run_yolocu(words), reduced = run_yolocu(reduced_words);
+  ASSERT_EQ(reduced.exit_code, 0) << reduced.err;
+  const json a = json::parse(whole.out)["images"][0], b = json::parse(reduced.out)["images"][0];
+  EXPECT_EQ(b["width"], 1280);
+  EXPECT_EQ(b["height"], 960);
+  ASSERT_GT(a["detections"].size(), 3u);
+  size_t found = 0;
+  for (const json& x : a["detections"]) {
+    found += std::any_of(b["detections"].begin(), b["detections"].end(), [&](const json& y) {
+      bool near = x["class_id"] == y["class_id"];
+      for (size_t i = 0; i < 4; ++i) {
+        near = near && std::abs(double{x["box"][i]} - double{y["box"][i]}) < 12;
+      }
+      return near;
+    });
+  }
+  EXPECT_GE(found + 2, a["detections"].size()) << whole.out << reduced.out;
+  const auto annotated = read_image(file("out/sample.jpg"));
+  ASSERT_OK(annotated);
+  EXPECT_EQ(annotated->width, 1280) << "copies are of the whole picture";
+}
+
 json detections(const Words& options) {
   Words words = {"detect", "--json", "-", sample()};
   words.insert(words.end(), options.begin(), options.end());

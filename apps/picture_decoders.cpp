@@ -1,7 +1,15 @@
+#include <utility>
+
 #include "apps/picture_decoders.h"
 #include "engine/base/str_cat.h"
 
 namespace yolocu {
+
+Result<StoredPicture> whole_picture(Result<Image> image) {
+  if (!image.ok()) return image.status();
+  const int64_t width = image->width, height = image->height;
+  return StoredPicture{std::move(*image), width, height};
+}
 
 Status check_picture_size(int64_t width, int64_t height) {
   if (width <= 0 || height <= 0) return corrupt(str_cat("size ", width, "x", height));
