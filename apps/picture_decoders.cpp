@@ -1,6 +1,7 @@
+#include "apps/picture_decoders.h"
+
 #include <utility>
 
-#include "apps/picture_decoders.h"
 #include "engine/base/str_cat.h"
 
 namespace yolocu {
