@@ -35,6 +35,13 @@ Status named(const Status& status, const std::string& path) {
   return status.message().starts_with(path) ? status : status.with_context(path);
 }
 
+// The rest of a message that names `path` first.
+std::string without_path(const Status& status, const std::string& path) {
+  const std::string prefix = path + ": ";
+  const std::string& message = status.message();
+  return message.starts_with(prefix) ? message.substr(prefix.size()) : message;
+}
+
 // Pictures one after the other. What fails is reported and left out; the exit code remembers it.
 class DetectRun {
  public:
@@ -45,7 +52,7 @@ class DetectRun {
     for (const std::string& input : arguments.inputs) {
       Result<std::vector<std::string>> paths = expand_input(input);
       if (!paths.ok()) {
-        fail(paths.status());
+        fail(paths.status(), input);
         continue;
       }
       paths_.insert(paths_.end(), paths->begin(), paths->end());
@@ -59,7 +66,7 @@ class DetectRun {
     timing_.load_ms = milliseconds_since(start_);
     for (const std::string& path : paths_) {
       const Status status = guarded([&] { return process(detector, path); });
-      if (!status.ok()) fail(named(status, path));
+      if (!status.ok()) fail(named(status, path), path);
     }
     timing_.total_ms = milliseconds_since(start_);
     if (const Status status = write_counters(detector); !status.ok()) fail(status);
@@ -77,6 +84,12 @@ class DetectRun {
   bool json_to_stdout() const { return arguments_.json == "-" || arguments_.json == "/dev/stdout"; }
 
   void fail(const Status& status) { exit_code_ = report_failure(status); }
+
+  // The picture or argument `path` is left out of the results.
+  void fail(const Status& status, const std::string& path) {
+    fail(status);
+    failed_.push_back({path, without_path(status, path)});
+  }
 
   Status process(Detector& detector, const std::string& path) {
     const Clock::time_point start = Clock::now();
@@ -115,9 +128,9 @@ class DetectRun {
   }
 
   Status write_results(std::span<const std::string> class_names) {
-    if (json_to_stdout()) return print(detections_json(results_, class_names));
+    if (json_to_stdout()) return print(detections_json(results_, failed_, class_names));
     if (!arguments_.json.empty()) {
-      const std::string json = detections_json(results_, class_names);
+      const std::string json = detections_json(results_, failed_, class_names);
       YOLOCU_RETURN_IF_ERROR(write_file(arguments_.json, std::as_bytes(std::span(json))));
     }
     if (!has_pictures()) return {};
@@ -133,6 +146,7 @@ class DetectRun {
   std::vector<std::string> paths_;
   std::optional<OutputNames> names_;
   std::vector<PictureResult> results_;
+  std::vector<FailedPicture> failed_;
   Timing timing_;
   int exit_code_ = kExitOk;
 };
