@@ -15,6 +15,7 @@ namespace yolocu {
 namespace {
 
 constexpr const char* kDevices = "auto|cpu|reference|cuda|emulated";
+constexpr const char* kBuiltDevices = YOLOCU_BUILT_DEVICES;  // those of this build: auto|...
 constexpr const char* kPrecisions = "auto|fp32|fp16|bf16|int8";
 
 // What the command line asked for. One of the subcommands has been chosen after parsing.
@@ -53,7 +54,7 @@ CLI::Option* not_empty(CLI::Option* option) {
 }
 
 void add_device_options(CLI::App& app, Device& device, Precision& precision, int& threads) {
-  add_parsed(app, "--device", device, parse_device, kDevices, "Where to compute [auto]");
+  add_parsed(app, "--device", device, parse_device, kBuiltDevices, "Where to compute [auto]");
   add_parsed(app, "--precision", precision, parse_precision, kPrecisions,
              "Type of activations and weights [auto]");
   add_parsed(app, "--threads", threads, parse_count, "N", "CPU threads [all]");

@@ -31,6 +31,22 @@ TEST_F(CliTest, HelpAndVersion) {
   EXPECT_TRUE(contains(version.out, "\nJPEG decoder: ")) << version.out;
 }
 
+// A device that the build lacks is refused by name, whatever the machine has.
+TEST_F(CliTest, HelpListsTheDevicesOfTheBuild) {
+  const std::string help = run_yolocu({"detect", "--help"}).out;
+  const size_t begin = help.find("auto|");
+  ASSERT_NE(begin, std::string::npos) << help;
+  const std::string devices =
+      "|" + help.substr(begin, help.find_first_of(" \n", begin) - begin) + "|";
+  for (const char* device : {"cpu", "reference", "cuda", "emulated"}) {
+    const ProgramResult result =
+        run_yolocu({"detect", "--size", "32", "--device", device, grey_picture("grey.png")});
+    EXPECT_EQ(contains(devices, "|" + std::string(device) + "|"),
+              !contains(result.err, "this build") && !contains(result.err, "built without"))
+        << devices << " " << device << result.err;
+  }
+}
+
 TEST_F(CliTest, AloneItExplainsItself) {
   const ProgramResult result = run_yolocu({});
   EXPECT_EQ(result.exit_code, 2);
@@ -139,7 +155,8 @@ TEST_F(CliTest, JsonOnStdoutIsTheOnlyOutput) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.err, "");
   const json document = json::parse(result.out);
-  ASSERT_EQ(document.size(), 1u);
+  ASSERT_EQ(document.size(), 2u);
+  EXPECT_EQ(document["failed"], json::array());
   ASSERT_EQ(document["images"].size(), 1u);
   const json& image = document["images"][0];
   EXPECT_EQ(image.size(), 4u);
@@ -206,6 +223,13 @@ TEST_F(CliTest, UnreadablePicturesAreReportedAndLeftOut) {
   ASSERT_EQ(document["images"].size(), 2u);
   EXPECT_EQ(document["images"][0]["path"], file("in/1.png"));
   EXPECT_EQ(document["images"][1]["path"], file("in/3.jpg"));
+  ASSERT_EQ(document["failed"].size(), 2u);
+  // In the order in which they fail: arguments are looked up first.
+  EXPECT_EQ(document["failed"][0]["path"], file("absent.png"));
+  EXPECT_EQ(document["failed"][0]["reason"], "No such file or directory");
+  EXPECT_EQ(document["failed"][1]["path"], bad);
+  const std::string reason = document["failed"][1]["reason"];
+  EXPECT_TRUE(reason.starts_with("not a picture this program can read")) << reason;
 }
 
 TEST_F(CliTest, FoldersWithoutPicturesFail) {
