@@ -1,6 +1,8 @@
 // Containers that lie about what they hold, and files that are none.
 #include <algorithm>
 #include <cstring>
+#include <functional>
+#include <memory>
 #include <utility>
 
 #include "tests/format/packed_bytes.h"
@@ -136,7 +138,8 @@ void append_zips(std::vector<HostileFile>& all) {
 
 HostileFile safetensors(const std::string& name, const std::string& cause,
                         const std::string& header, size_t data_bytes = 4) {
-  return {"safetensors_" + name, cause, [=] { return container(header, Bytes(data_bytes)); }};
+  const auto kept = std::make_shared<const std::string>(header);  // megabytes, copied often
+  return {"safetensors_" + name, cause, [=] { return container(*kept, Bytes(data_bytes)); }};
 }
 
 // A header of one tensor.
