@@ -1,9 +1,11 @@
 #include "apps/arguments.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "engine/base/str_cat.h"
 
@@ -100,6 +102,57 @@ Result<HeadBranch> parse_branch(const std::string& text) {
   return invalid_argument(str_cat("'", text, "' is neither main nor aux"));
 }
 
+namespace {
+
+char lower(char c) {
+  return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+}
+
+// Letters to insert, delete or replace to make one of the other, whatever their case: Levenshtein's
+// distance, row by row.
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t replaced = diagonal + (lower(a[i]) == lower(b[j]) ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+// Up to three names that `typed` may have been meant to be, the nearest first.
+std::vector<std::string> nearest_names(const std::string& typed,
+                                       std::span<const std::string> names) {
+  constexpr size_t kMostNames = 3;
+  const size_t most_edits = 1 + typed.size() / 4;
+  std::vector<std::pair<size_t, std::string>> near;
+  for (const std::string& name : names) {
+    const size_t edits = edit_distance(typed, name);
+    if (edits <= most_edits && edits < name.size()) near.emplace_back(edits, name);
+  }
+  std::stable_sort(near.begin(), near.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::string> nearest;
+  for (size_t i = 0; i < std::min(near.size(), kMostNames); ++i) nearest.push_back(near[i].second);
+  return nearest;
+}
+
+Status unknown_class(const std::string& item, std::span<const std::string> class_names) {
+  const std::string cause = str_cat("no class '", item, "'; ");
+  const std::vector<std::string> nearest = nearest_names(item, class_names);
+  const bool is_number = parse_number<int64_t>(item).has_value();
+  if (!is_number && !nearest.empty())
+    return invalid_argument(cause + "nearest: " + joined(nearest));
+  return invalid_argument(
+      str_cat(cause, "valid are 0..", class_names.size() - 1, " or: ", joined(class_names)));
+}
+
+}  // namespace
+
 Result<std::vector<int64_t>> parse_classes(const std::string& text,
                                            std::span<const std::string> class_names) {
   std::vector<int64_t> classes;
@@ -112,8 +165,7 @@ Result<std::vector<int64_t>> parse_classes(const std::string& text,
     const auto number = named != class_names.end() ? std::optional(named - class_names.begin())
                                                    : parse_number<int64_t>(item);
     if (!number || *number < 0 || *number >= static_cast<int64_t>(class_names.size())) {
-      return invalid_argument(str_cat("no class '", item, "'; valid are 0..",
-                                      class_names.size() - 1, " or: ", joined(class_names)));
+      return unknown_class(item, class_names);
     }
     classes.push_back(*number);
   }

@@ -45,7 +45,7 @@ Result<DType> parse_weight_dtype(const std::string& text);
 Result<HeadBranch> parse_branch(const std::string& text);
 
 // Classes by exact name or by number, separated by commas: "person,5". The message for an unknown
-// one lists the valid names.
+// one names those that differ by a few letters, or else lists all.
 Result<std::vector<int64_t>> parse_classes(const std::string& text,
                                            std::span<const std::string> class_names);
 

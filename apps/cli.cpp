@@ -8,12 +8,14 @@
 
 #include "apps/commands.h"
 #include "apps/console.h"
+#include "apps/picture_decoders.h"
 #include "weights/import/arch/architecture.h"
 
 namespace yolocu {
 namespace {
 
 constexpr const char* kDevices = "auto|cpu|reference|cuda|emulated";
+constexpr const char* kBuiltDevices = YOLOCU_BUILT_DEVICES;  // those of this build: auto|...
 constexpr const char* kPrecisions = "auto|fp32|fp16|bf16|int8";
 
 // What the command line asked for. One of the subcommands has been chosen after parsing.
@@ -53,7 +55,7 @@ CLI::Option* not_empty(CLI::Option* option) {
 }
 
 void add_device_options(CLI::App& app, Device& device, Precision& precision, int& threads) {
-  add_parsed(app, "--device", device, parse_device, kDevices, "Where to compute [auto]");
+  add_parsed(app, "--device", device, parse_device, kBuiltDevices, "Where to compute [auto]");
   add_parsed(app, "--precision", precision, parse_precision, kPrecisions,
              "Type of activations and weights [auto]");
   add_parsed(app, "--threads", threads, parse_count, "N", "CPU threads [all]");
@@ -83,6 +85,10 @@ void add_detect(CLI::App& program, DetectArguments& a) {
       ->type_name("A,B");
   add_parsed(app, "--size", a.size, parse_input_size, "N|WxH",
              "Network input; pictures are letterboxed [the model's]");
+  app.add_flag_callback(
+      "--reduce-jpeg", [&a] { a.jpeg = JpegDecoding::kReduced; },
+      "Decode JPEG at 1/2, 1/4 or 1/8 where the network's input is so small: faster; boxes and\n"
+      "scores change a little");
   not_empty(app.add_option("--json", a.json, "Write one JSON document; - is stdout"))
       ->type_name("FILE|-");
   not_empty(app.add_option("--out", a.out, "Write annotated copies here"))->type_name("DIR");
@@ -243,7 +249,8 @@ void add_quantize(CLI::App& program, QuantizeArguments& a) {
 }
 
 void add_all(CLI::App& program, CommandLine& line) {
-  program.set_version_flag("--version", "yolocu " YOLOCU_VERSION);
+  program.set_version_flag("--version",
+                           "yolocu " YOLOCU_VERSION "\nJPEG decoder: " + jpeg_decoder_name());
   program.require_subcommand(1);
   add_detect(program, line.detect);
   add_convert(program, line.convert);

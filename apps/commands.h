@@ -12,13 +12,17 @@
 
 namespace yolocu {
 
+// Whether JPEG files that are large for the network are decoded smaller (read_reduced_image).
+enum class JpegDecoding : uint8_t { kWhole, kReduced };
+
 // Objects in pictures: tables, a JSON document, annotated copies.
 struct DetectArguments {
   std::string model;        // empty: the embedded one
   DetectorOptions options;  // but for height, width and classes
   InputSize size;
-  std::string classes;              // as typed; empty: all
-  std::string json;                 // a file, "-" for stdout, empty for none
+  std::string classes;  // as typed; empty: all
+  std::string json;     // a file, "-" for stdout, empty for none
+  JpegDecoding jpeg = JpegDecoding::kWhole;
   std::string out;                  // folder of annotated pictures; empty: none
   std::string counters;             // file of launch records; empty: none
   std::vector<std::string> inputs;  // files, folders, globs

@@ -36,15 +36,24 @@ Status named(const Status& status, const std::string& path) {
   return status.message().starts_with(path) ? status : status.with_context(path);
 }
 
+// The rest of a message that names `path` first.
+std::string without_path(const Status& status, const std::string& path) {
+  const std::string prefix = path + ": ";
+  const std::string& message = status.message();
+  return message.starts_with(prefix) ? message.substr(prefix.size()) : message;
+}
+
 // Pictures one after the other. What fails is reported and left out; the exit code remembers it.
 class DetectRun {
  public:
-  DetectRun(const DetectArguments& arguments, Clock::time_point start)
-      : arguments_(arguments), start_(start) {
+  // With a `network`, JPEG files are reduced to what it needs.
+  DetectRun(const DetectArguments& arguments, const std::optional<NetworkSize>& network,
+            Clock::time_point start)
+      : arguments_(arguments), network_(network), start_(start) {
     for (const std::string& input : arguments.inputs) {
       Result<std::vector<std::string>> paths = expand_input(input);
       if (!paths.ok()) {
-        fail(paths.status());
+        fail(paths.status(), input);
         continue;
       }
       paths_.insert(paths_.end(), paths->begin(), paths->end());
@@ -58,7 +67,7 @@ class DetectRun {
     timing_.load_ms = milliseconds_since(start_);
     for (const std::string& path : paths_) {
       const Status status = guarded([&] { return process(detector, path); });
-      if (!status.ok()) fail(named(status, path));
+      if (!status.ok()) fail(named(status, path), path);
     }
     timing_.total_ms = milliseconds_since(start_);
     if (const Status status = write_counters(detector); !status.ok()) fail(status);
@@ -77,16 +86,28 @@ class DetectRun {
 
   void fail(const Status& status) { exit_code_ = report_failure(status); }
 
+  // The picture or argument `path` is left out of the results.
+  void fail(const Status& status, const std::string& path) {
+    fail(status);
+    failed_.push_back({path, without_path(status, path)});
+  }
+
   Status process(Detector& detector, const std::string& path) {
     const Clock::time_point start = Clock::now();
-    YOLOCU_ASSIGN_OR_RETURN(Image image, read_image(path));
+    YOLOCU_ASSIGN_OR_RETURN(ReducedImage picture, read_reduced_image(path, network_));
     const double decode_ms = milliseconds_since(start);
-    Result<std::vector<Detection>> found = detector.detect(image.view());
+    Result<std::vector<Detection>> found = detector.detect(picture.image.view());
     if (!found.ok()) return found.status().with_context(path);
     timing_.decode_ms += decode_ms;
     timing_.detect_ms += milliseconds_since(start) - decode_ms;
-    results_.push_back({path, image.width, image.height, std::move(*found), ""});
-    if (names_) annotate(image, results_.back(), detector.class_names());
+    for (Detection& d : *found) d = in_whole_picture(picture, d);
+    results_.push_back({path, picture.width, picture.height, std::move(*found), ""});
+    if (names_) {
+      if (picture.reduction > 1) {
+        YOLOCU_ASSIGN_OR_RETURN(picture.image, read_image(path));
+      }
+      annotate(picture.image, results_.back(), detector.class_names());
+    }
     if (json_to_stdout()) return {};
     return print(detections_table(results_.back(), detector.class_names()));
   }
@@ -108,9 +129,9 @@ class DetectRun {
   }
 
   Status write_results(std::span<const std::string> class_names) {
-    if (json_to_stdout()) return print(detections_json(results_, class_names));
+    if (json_to_stdout()) return print(detections_json(results_, failed_, class_names));
     if (!arguments_.json.empty()) {
-      const std::string json = detections_json(results_, class_names);
+      const std::string json = detections_json(results_, failed_, class_names);
       YOLOCU_RETURN_IF_ERROR(write_file(arguments_.json, std::as_bytes(std::span(json))));
     }
     if (!has_pictures()) return {};
@@ -121,13 +142,26 @@ class DetectRun {
   }
 
   const DetectArguments& arguments_;
+  std::optional<NetworkSize> network_;
   Clock::time_point start_;
   std::vector<std::string> paths_;
   std::optional<OutputNames> names_;
   std::vector<PictureResult> results_;
+  std::vector<FailedPicture> failed_;
   Timing timing_;
   int exit_code_ = kExitOk;
 };
+
+NetworkSize network_size(const InputSize& asked, const ModelSpec& spec) {
+  if (asked.width > 0) return {asked.width, asked.height};
+  return {spec.input_size, spec.input_size};
+}
+
+// Empty, which means all, for an empty text.
+Result<std::vector<int64_t>> chosen_classes(const std::string& text, const ModelSpec& spec) {
+  if (text.empty()) return std::vector<int64_t>();
+  return parse_classes(text, spec.class_names);
+}
 
 }  // namespace
 
@@ -140,11 +174,13 @@ int detect_command(const DetectArguments& arguments) {
     options.precision = fastest_precision(options.device);
   }
   options.launches = arguments.counters.empty() ? LaunchRecords::kDrop : LaunchRecords::kKeep;
-  if (!arguments.classes.empty()) {
+  std::optional<NetworkSize> network;
+  if (!arguments.classes.empty() || arguments.jpeg == JpegDecoding::kReduced) {
     const Result<std::shared_ptr<const Model>> model = open_model(arguments.model);
     if (!model.ok()) return report_failure(model.status());
-    Result<std::vector<int64_t>> classes =
-        parse_classes(arguments.classes, (*model)->spec.class_names);
+    const ModelSpec& spec = (*model)->spec;
+    if (arguments.jpeg == JpegDecoding::kReduced) network = network_size(arguments.size, spec);
+    Result<std::vector<int64_t>> classes = chosen_classes(arguments.classes, spec);
     if (!classes.ok()) return report_usage("detect", "--classes: " + classes.status().message());
     options.classes = std::move(*classes);
   }
@@ -152,7 +188,7 @@ int detect_command(const DetectArguments& arguments) {
     const Status status = make_folder(arguments.out);
     if (!status.ok()) return report_failure(status);
   }
-  DetectRun run(arguments, start);
+  DetectRun run(arguments, network, start);
   if (!run.has_pictures()) return run.finish({});
   Result<Detector> detector = open_detector(arguments.model, options);
   if (!detector.ok()) return report_failure(detector.status());

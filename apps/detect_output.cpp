@@ -47,6 +47,7 @@ std::string right_aligned(double value, int decimals, size_t width) {
 
 // Written line by line, a detection on each: short enough to read, simple enough to grep.
 std::string detections_json(std::span<const PictureResult> pictures,
+                            std::span<const FailedPicture> failed,
                             std::span<const std::string> class_names) {
   std::string text = "{\"images\":[";
   for (size_t i = 0; i < pictures.size(); ++i) {
@@ -59,6 +60,12 @@ std::string detections_json(std::span<const PictureResult> pictures,
       text += detection_json(picture.detections[j], class_names);
     }
     text += "]}";
+  }
+  text += "],\"failed\":[";
+  for (size_t i = 0; i < failed.size(); ++i) {
+    text += i == 0 ? "\n " : ",\n ";
+    text +=
+        "{\"path\":" + compact(failed[i].path) + ",\"reason\":" + compact(failed[i].reason) + "}";
   }
   return text + "]}\n";
 }

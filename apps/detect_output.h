@@ -17,15 +17,22 @@ struct PictureResult {
   std::string annotated;              // path of the annotated copy; empty: none
 };
 
+// An input that could not be searched.
+struct FailedPicture {
+  std::string path;    // or what was typed, where it led to no picture
+  std::string reason;  // one line, without the path
+};
+
 // Milliseconds spent: sums over all pictures, but for `load` (the model) and `total` (everything).
 struct Timing {
   double load_ms = 0, decode_ms = 0, detect_ms = 0, total_ms = 0;
 };
 
 // {"images":[{"path","width","height","detections":[{"class_id","class_name","score",
-// "box":[x1,y1,x2,y2]}]}]} and a line feed. Boxes in pixels with 3 decimals, scores with 5. Bytes
-// that are not UTF-8 become U+FFFD.
+// "box":[x1,y1,x2,y2]}]}],"failed":[{"path","reason"}]} and a line feed. Boxes in pixels with 3
+// decimals, scores with 5. Bytes that are not UTF-8 become U+FFFD.
 std::string detections_json(std::span<const PictureResult> pictures,
+                            std::span<const FailedPicture> failed,
                             std::span<const std::string> class_names);
 
 // A heading and a line for each object.

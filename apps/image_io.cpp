@@ -1,15 +1,12 @@
 #include "apps/image_io.h"
 
-#include <stb_image.h>
 #include <stb_image_write.h>
 
 #include <algorithm>
 #include <cctype>
-#include <limits>
-#include <memory>
+#include <utility>
 
 #include "apps/jpeg_segments.h"
-#include "apps/stb_limits.h"
 #include "engine/base/str_cat.h"
 #include "weights/format/file_io.h"
 
@@ -22,22 +19,10 @@ constexpr int64_t kMaxJpegExtent = 65535;  // 16-bit fields
 
 enum class Format : uint8_t { kPng, kJpeg };
 
-// 16-bit RGBA is 8 bytes a pixel, and stb doubles a buffer that is full; tables and padding of
-// small pictures on top.
-size_t max_decoder_bytes(int64_t pixels) {
-  return (size_t{64} << 20) + 16 * static_cast<size_t>(pixels);
-}
-
-Status not_decodable(const std::string& reason) {
-  return corrupt("not a picture this program can read (JPEG, PNG, BMP, GIF): " + reason);
-}
-
-std::string stb_reason() {
-  const char* reason = stbi_failure_reason();
-  if (reason == nullptr || *reason == '\0') return "damaged file";
-  // What stb says when no format recognises the file.
-  return std::string_view(reason) == "unknown image type" ? "unknown format, damaged or too large"
-                                                          : reason;
+// The error of a decoder; a limit that is exceeded says enough by itself.
+Status not_decodable(const Status& reason) {
+  if (reason.code() != StatusCode::kCorrupt) return reason;
+  return corrupt("not a picture this program can read (JPEG, PNG, BMP, GIF): " + reason.message());
 }
 
 Format format_of(const std::string& path) {
@@ -67,15 +52,44 @@ Result<std::string> encode(const Image& image, Format format) {
   return bytes;
 }
 
+// How the stored picture is walked through so that it comes out upright.
+struct Walk {
+  bool swap_axes;                // rows become columns
+  bool from_right, from_bottom;  // where the stored picture's walk begins
+};
+
+Walk walk_of(Orientation orientation) {
+  const auto is_one_of = [&](auto... values) { return ((orientation == values) || ...); };
+  using enum Orientation;
+  return {is_one_of(kTranspose, kRotate90, kTransverse, kRotate270),
+          is_one_of(kFlipHorizontal, kRotate180, kTransverse, kRotate270),
+          is_one_of(kRotate180, kFlipVertical, kRotate90, kTransverse)};
+}
+
+// The last pixel of a reduced row or column may stand for pixels that are not there. Where the
+// stored picture ends on the left or at the top of the upright one, they lie outside of it.
+ReducedImage upright(StoredPicture stored, Orientation orientation) {
+  const Walk walk = walk_of(orientation);
+  const int64_t right = stored.width - stored.reduction * stored.image.width;
+  const int64_t bottom = stored.height - stored.reduction * stored.image.height;
+  ReducedImage reduced{oriented(std::move(stored.image), orientation),
+                       stored.width,
+                       stored.height,
+                       stored.reduction,
+                       walk.from_right ? right : 0,
+                       walk.from_bottom ? bottom : 0};
+  if (walk.swap_axes) {
+    std::swap(reduced.width, reduced.height);
+    std::swap(reduced.left, reduced.top);
+  }
+  return reduced;
+}
+
 }  // namespace
 
 Image oriented(Image stored, Orientation orientation) {
   if (orientation == Orientation::kUpright) return stored;
-  const auto is_one_of = [&](auto... values) { return ((orientation == values) || ...); };
-  using enum Orientation;
-  const bool swap_axes = is_one_of(kTranspose, kRotate90, kTransverse, kRotate270);
-  const bool from_right = is_one_of(kFlipHorizontal, kRotate180, kTransverse, kRotate270);
-  const bool from_bottom = is_one_of(kRotate180, kFlipVertical, kRotate90, kTransverse);
+  const auto [swap_axes, from_right, from_bottom] = walk_of(orientation);
 
   // Walk the stored picture from one of its corners, along rows or along columns.
   const int64_t row = stored.width * kChannels;
@@ -99,45 +113,50 @@ Image oriented(Image stored, Orientation orientation) {
   return upright;
 }
 
-Result<Image> decode_image(std::span<const std::byte> file) {
-  if (file.empty()) return not_decodable("empty file");
-  if (file.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
-    return resource_exhausted(
-        str_cat("picture files may have up to 2 GiB, this one has ", file.size(), " bytes"));
-  }
+Result<ReducedImage> decode_reduced_image(std::span<const std::byte> file,
+                                          std::optional<NetworkSize> network) {
+  if (file.empty()) return not_decodable(corrupt("empty file"));
   const std::vector<JpegSegment> segments = jpeg_segments(file);
-  if (const Status status = check_huffman_tables(segments); !status.ok()) {
-    return not_decodable(status.message());
+  if (const Status status = check_jpeg_segments(segments); !status.ok()) {
+    return not_decodable(status);
   }
-  const auto* data = reinterpret_cast<const stbi_uc*>(file.data());
-  const auto size = static_cast<int>(file.size());
-  int width = 0, height = 0, stored_channels = 0;
-  limit_stb_allocations(max_decoder_bytes(0));
-  if (stbi_info_from_memory(data, size, &width, &height, &stored_channels) == 0) {
-    return not_decodable(stb_reason());
-  }
-  if (width <= 0 || height <= 0) return not_decodable(str_cat("size ", width, "x", height));
-  if (int64_t{width} * height > kMaxImagePixels) {
-    return resource_exhausted(str_cat("picture of ", width, "x", height, " pixels, at most ",
-                                      kMaxImagePixels, " are read"));
-  }
-  limit_stb_allocations(max_decoder_bytes(int64_t{width} * height));
-  const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
-      stbi_load_from_memory(data, size, &width, &height, &stored_channels, kChannels),
-      stbi_image_free);
-  if (pixels == nullptr) return not_decodable(stb_reason());
-  Image image;
-  image.width = width;
-  image.height = height;
-  image.pixels.assign(pixels.get(), pixels.get() + int64_t{width} * height * kChannels);
-  return oriented(std::move(image), exif_orientation(segments));
+  const Orientation orientation = exif_orientation(segments);
+  if (network && walk_of(orientation).swap_axes) std::swap(network->width, network->height);
+  Result<StoredPicture> stored =
+      segments.empty() ? whole_picture(decode_with_stb(file)) : decode_jpeg(file, network);
+  if (!stored.ok()) return not_decodable(stored.status());
+  return upright(std::move(*stored), orientation);
+}
+
+Result<Image> decode_image(std::span<const std::byte> file) {
+  YOLOCU_ASSIGN_OR_RETURN(ReducedImage whole_image, decode_reduced_image(file, std::nullopt));
+  return std::move(whole_image.image);
+}
+
+Result<ReducedImage> read_reduced_image(const std::string& path,
+                                        const std::optional<NetworkSize>& network) {
+  YOLOCU_ASSIGN_OR_RETURN(const MappedFile file, map_file(path));
+  Result<ReducedImage> image = decode_reduced_image(file.bytes(), network);
+  if (!image.ok()) return image.status().with_context(path);
+  return image;
 }
 
 Result<Image> read_image(const std::string& path) {
-  YOLOCU_ASSIGN_OR_RETURN(const MappedFile file, map_file(path));
-  Result<Image> image = decode_image(file.bytes());
-  if (!image.ok()) return image.status().with_context(path);
-  return image;
+  YOLOCU_ASSIGN_OR_RETURN(ReducedImage whole_image, read_reduced_image(path, std::nullopt));
+  return std::move(whole_image.image);
+}
+
+Detection in_whole_picture(const ReducedImage& reduced, const Detection& d) {
+  const auto unscaled = [&](float value, int64_t offset, int64_t limit) {
+    const auto scaled = static_cast<float>(reduced.reduction) * value + static_cast<float>(offset);
+    return std::clamp(scaled, 0.0f, static_cast<float>(limit));
+  };
+  Detection whole = d;
+  whole.x1 = unscaled(d.x1, reduced.left, reduced.width);
+  whole.y1 = unscaled(d.y1, reduced.top, reduced.height);
+  whole.x2 = unscaled(d.x2, reduced.left, reduced.width);
+  whole.y2 = unscaled(d.y2, reduced.top, reduced.height);
+  return whole;
 }
 
 Status write_image(const std::string& path, const Image& image) {

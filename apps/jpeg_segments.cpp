@@ -18,6 +18,21 @@ bool stands_alone(uint8_t marker) {
   return (marker >= 0xD0 && marker <= kStartOfImage) || marker == 0x01;
 }
 
+// The tables of one segment.
+Status check_huffman_tables(std::span<const std::byte> rest) {
+  constexpr size_t kHeaderBytes = 17;  // table number, then the count of codes of 1..16 bits
+  constexpr size_t kMaxCodes = 256;
+  while (!rest.empty()) {
+    if (rest.size() < kHeaderBytes) return corrupt("cut off Huffman table");
+    size_t codes = 0;
+    for (size_t i = 1; i < kHeaderBytes; ++i) codes += std::to_integer<size_t>(rest[i]);
+    if (codes > kMaxCodes) return corrupt(str_cat("Huffman table of ", codes, " codes"));
+    if (codes > rest.size() - kHeaderBytes) return corrupt("cut off Huffman table");
+    rest = rest.subspan(kHeaderBytes + codes);
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<JpegSegment> jpeg_segments(std::span<const std::byte> file) {
@@ -42,20 +57,16 @@ std::vector<JpegSegment> jpeg_segments(std::span<const std::byte> file) {
   return segments;
 }
 
-Status check_huffman_tables(std::span<const JpegSegment> segments) {
-  constexpr size_t kHeaderBytes = 17;  // table number, then the count of codes of 1..16 bits
-  constexpr size_t kMaxCodes = 256;
+Status check_jpeg_segments(std::span<const JpegSegment> segments) {
+  int scans = 0;
   for (const JpegSegment& segment : segments) {
-    if (segment.marker != kJpegHuffmanTables) continue;
-    std::span<const std::byte> rest = segment.payload;
-    while (!rest.empty()) {
-      if (rest.size() < kHeaderBytes) return corrupt("cut off Huffman table");
-      size_t codes = 0;
-      for (size_t i = 1; i < kHeaderBytes; ++i) codes += std::to_integer<size_t>(rest[i]);
-      if (codes > kMaxCodes) return corrupt(str_cat("Huffman table of ", codes, " codes"));
-      if (codes > rest.size() - kHeaderBytes) return corrupt("cut off Huffman table");
-      rest = rest.subspan(kHeaderBytes + codes);
+    if (segment.marker == kJpegHuffmanTables) {
+      YOLOCU_RETURN_IF_ERROR(check_huffman_tables(segment.payload));
     }
+    if (segment.marker == kJpegStartOfScan) ++scans;
+  }
+  if (scans > kMaxJpegScans) {
+    return corrupt(str_cat(scans, " scans, at most ", kMaxJpegScans, " are read"));
   }
   return {};
 }

@@ -24,8 +24,13 @@ constexpr uint8_t kJpegHuffmanTables = 0xC4, kJpegStartOfScan = 0xDA, kJpegApp1 
 // annex B.
 std::vector<JpegSegment> jpeg_segments(std::span<const std::byte> file);
 
-// kCorrupt if a Huffman table is cut off or claims more than 256 codes. The stb_image of Debian 12
-// would write such a table past the end of its own.
-Status check_huffman_tables(std::span<const JpegSegment> segments);
+// What no decoder should be given. kCorrupt if a Huffman table is cut off or claims more than 256
+// codes: the stb_image of Debian 12 would write such a table past the end of its own. kCorrupt if
+// there are more than kMaxJpegScans scans: each one may be a few bytes that cost a pass over all
+// coefficients of a large picture.
+Status check_jpeg_segments(std::span<const JpegSegment> segments);
+
+// Encoders write about ten scans.
+constexpr int kMaxJpegScans = 100;
 
 }  // namespace yolocu

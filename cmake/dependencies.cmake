@@ -34,6 +34,27 @@ yolocu_require(STB_INCLUDE_DIR libstb-dev "stb (picture files)")
 add_library(yolocu_stb INTERFACE)
 target_include_directories(yolocu_stb SYSTEM INTERFACE ${STB_INCLUDE_DIR})
 
+# Only of libjpeg-turbo: the IJG's own library has the same names and computes other pixels.
+set(YOLOCU_HAS_LIBJPEG OFF)
+if(NOT YOLOCU_LIBJPEG STREQUAL "OFF")
+  find_package(JPEG QUIET)
+  if(JPEG_FOUND)
+    include(CheckSymbolExists)
+    set(CMAKE_REQUIRED_INCLUDES ${JPEG_INCLUDE_DIRS})
+    check_symbol_exists(LIBJPEG_TURBO_VERSION_NUMBER "stdio.h;jpeglib.h" YOLOCU_HAS_LIBJPEG_TURBO)
+    unset(CMAKE_REQUIRED_INCLUDES)
+    set(YOLOCU_HAS_LIBJPEG ${YOLOCU_HAS_LIBJPEG_TURBO})
+  endif()
+  if(NOT YOLOCU_HAS_LIBJPEG)
+    if(YOLOCU_LIBJPEG STREQUAL "ON")
+      yolocu_require(YOLOCU_HAS_LIBJPEG libjpeg-dev
+        "libjpeg-turbo (JPEG; -DYOLOCU_LIBJPEG=OFF does without)")
+    endif()
+    message(STATUS "libjpeg-turbo was not found: stb_image decodes JPEG, slower. Install the package "
+      "libjpeg-dev to have it")
+  endif()
+endif()
+
 if(YOLOCU_BUILD_TESTS)
   find_package(GTest QUIET)
   yolocu_require(GTest_FOUND libgtest-dev "GoogleTest (-DYOLOCU_BUILD_TESTS=OFF does without)")

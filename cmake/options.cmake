@@ -5,6 +5,7 @@ option(YOLOCU_WARNINGS_AS_ERRORS "Warnings are errors" OFF)
 option(YOLOCU_ASSERTIONS "Keep assert() in every build type" OFF)
 option(YOLOCU_PORTABLE "Link archives where they exist and copy other libraries beside the program" OFF)
 set(YOLOCU_CUDA AUTO CACHE STRING "Compile CUDA kernels: AUTO (if nvcc is found), ON or OFF")
+set(YOLOCU_LIBJPEG AUTO CACHE STRING "JPEG by libjpeg-turbo: AUTO (if found), ON or OFF (stb_image)")
 set(YOLOCU_SANITIZER "" CACHE STRING "Empty, address (with undefined) or thread")
 
 # The emulated device. AddressSanitizer follows its switches between fibers; ThreadSanitizer is not

@@ -2,8 +2,8 @@
 # Distribution packages that the project needs, how to install them, and how scripts report. Sourced
 # by ./quickstart and ./check after `set -euo pipefail`.
 
-build_packages=(g++ cmake ninja-build ccache libstb-dev nlohmann-json3-dev libcli11-dev libzip-dev
-  libssl-dev zlib1g-dev libboost-context-dev)
+build_packages=(g++ cmake ninja-build ccache libstb-dev libjpeg-dev nlohmann-json3-dev libcli11-dev
+  libzip-dev libssl-dev zlib1g-dev libboost-context-dev)
 test_packages=(libgtest-dev libbenchmark-dev python3)
 
 step() { printf '\n==> %s\n' "$*"; }

@@ -28,6 +28,23 @@ TEST_F(CliTest, HelpAndVersion) {
   const ProgramResult version = run_yolocu({"--version"});
   EXPECT_EQ(version.exit_code, 0);
   EXPECT_EQ(version.out.rfind("yolocu ", 0), 0u) << version.out;
+  EXPECT_TRUE(contains(version.out, "\nJPEG decoder: ")) << version.out;
+}
+
+// A device that the build lacks is refused by name, whatever the machine has.
+TEST_F(CliTest, HelpListsTheDevicesOfTheBuild) {
+  const std::string help = run_yolocu({"detect", "--help"}).out;
+  const size_t begin = help.find("auto|");
+  ASSERT_NE(begin, std::string::npos) << help;
+  const std::string devices =
+      "|" + help.substr(begin, help.find_first_of(" \n", begin) - begin) + "|";
+  for (const char* device : {"cpu", "reference", "cuda", "emulated"}) {
+    const ProgramResult result =
+        run_yolocu({"detect", "--size", "32", "--device", device, grey_picture("grey.png")});
+    EXPECT_EQ(contains(devices, "|" + std::string(device) + "|"),
+              !contains(result.err, "this build") && !contains(result.err, "built without"))
+        << devices << " " << device << result.err;
+  }
 }
 
 TEST_F(CliTest, AloneItExplainsItself) {
@@ -138,7 +155,8 @@ TEST_F(CliTest, JsonOnStdoutIsTheOnlyOutput) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.err, "");
   const json document = json::parse(result.out);
-  ASSERT_EQ(document.size(), 1u);
+  ASSERT_EQ(document.size(), 2u);
+  EXPECT_EQ(document["failed"], json::array());
   ASSERT_EQ(document["images"].size(), 1u);
   const json& image = document["images"][0];
   EXPECT_EQ(image.size(), 4u);
@@ -205,6 +223,13 @@ TEST_F(CliTest, UnreadablePicturesAreReportedAndLeftOut) {
   ASSERT_EQ(document["images"].size(), 2u);
   EXPECT_EQ(document["images"][0]["path"], file("in/1.png"));
   EXPECT_EQ(document["images"][1]["path"], file("in/3.jpg"));
+  ASSERT_EQ(document["failed"].size(), 2u);
+  // In the order in which they fail: arguments are looked up first.
+  EXPECT_EQ(document["failed"][0]["path"], file("absent.png"));
+  EXPECT_EQ(document["failed"][0]["reason"], "No such file or directory");
+  EXPECT_EQ(document["failed"][1]["path"], bad);
+  const std::string reason = document["failed"][1]["reason"];
+  EXPECT_TRUE(reason.starts_with("not a picture this program can read")) << reason;
 }
 
 TEST_F(CliTest, FoldersWithoutPicturesFail) {
@@ -240,6 +265,33 @@ TEST_F(CliTest, AnnotatingBesideTheInputsReplacesNone) {
   const auto original = read_image(sample());
   ASSERT_OK(original);
   EXPECT_NE(annotated->pixels, original->pixels);
+}
+
+// A picture of 1280 x 960 for a network of 320 x 320: decoded at a quarter with libjpeg-turbo.
+TEST_F(CliTest, ReducedJpegFindsTheSameInPixelsOfTheWholePicture) {
+  const Words words = {"detect", "--json", "-", "--size", "320", "--conf", "0.5", sample()};
+  Words reduced_words = words;
+  reduced_words.insert(reduced_words.end(), {"--reduce-jpeg", "--out", file("out")});
+  const ProgramResult whole = run_yolocu(words), reduced = run_yolocu(reduced_words);
+  ASSERT_EQ(reduced.exit_code, 0) << reduced.err;
+  const json a = json::parse(whole.out)["images"][0], b = json::parse(reduced.out)["images"][0];
+  EXPECT_EQ(b["width"], 1280);
+  EXPECT_EQ(b["height"], 960);
+  ASSERT_GT(a["detections"].size(), 3u);
+  size_t found = 0;
+  for (const json& x : a["detections"]) {
+    found += std::any_of(b["detections"].begin(), b["detections"].end(), [&](const json& y) {
+      bool near = x["class_id"] == y["class_id"];
+      for (size_t i = 0; i < 4; ++i) {
+        near = near && std::abs(double{x["box"][i]} - double{y["box"][i]}) < 12;
+      }
+      return near;
+    });
+  }
+  EXPECT_GE(found + 2, a["detections"].size()) << whole.out << reduced.out;
+  const auto annotated = read_image(file("out/sample.jpg"));
+  ASSERT_OK(annotated);
+  EXPECT_EQ(annotated->width, 1280) << "copies are of the whole picture";
 }
 
 json detections(const Words& options) {

@@ -13,23 +13,25 @@ TEST(DetectOutput, JsonHasTheAgreedFields) {
   const std::vector<PictureResult> pictures = {
       {"a.jpg", 640, 480, {{1.23456f, 2, 30.5f, 40, 0.966637f, 1}, {0, 0, 1, 1, 0.5f, 0}}, ""},
       {"b.png", 1, 2, {}, ""}};
-  const auto document = nlohmann::json::parse(detections_json(pictures, kNames));
+  const auto document = nlohmann::json::parse(detections_json(
+      pictures, std::vector<FailedPicture>{{"c\".gif", "empty file"}, {"d", "x"}}, kNames));
   const auto expected = nlohmann::json::parse(R"({"images":[
       {"path":"a.jpg","width":640,"height":480,"detections":[
         {"class_id":1,"class_name":"d\"o\ng","score":0.96664,"box":[1.235,2.0,30.5,40.0]},
         {"class_id":0,"class_name":"cat","score":0.5,"box":[0.0,0.0,1.0,1.0]}]},
-      {"path":"b.png","width":1,"height":2,"detections":[]}]})");
+      {"path":"b.png","width":1,"height":2,"detections":[]}],
+      "failed":[{"path":"c\".gif","reason":"empty file"},{"path":"d","reason":"x"}]})");
   EXPECT_EQ(document, expected) << document.dump(1);
 }
 
 TEST(DetectOutput, JsonOfNothing) {
-  EXPECT_EQ(nlohmann::json::parse(detections_json({}, kNames)),
-            nlohmann::json::parse(R"({"images":[]})"));
+  EXPECT_EQ(nlohmann::json::parse(detections_json({}, {}, kNames)),
+            nlohmann::json::parse(R"({"images":[],"failed":[]})"));
 }
 
 TEST(DetectOutput, JsonSurvivesPathsThatAreNotUtf8) {
   const std::vector<PictureResult> pictures = {{"a\xFF\xC3.jpg", 1, 1, {}, ""}};
-  const auto document = nlohmann::json::parse(detections_json(pictures, kNames));
+  const auto document = nlohmann::json::parse(detections_json(pictures, {}, kNames));
   EXPECT_EQ(document["images"][0]["path"], "a\xEF\xBF\xBD\xEF\xBF\xBD.jpg");
 }
 

@@ -1,6 +1,8 @@
 // Containers that lie about what they hold, and files that are none.
 #include <algorithm>
 #include <cstring>
+#include <functional>
+#include <memory>
 #include <utility>
 
 #include "tests/format/packed_bytes.h"
@@ -136,7 +138,8 @@ void append_zips(std::vector<HostileFile>& all) {
 
 HostileFile safetensors(const std::string& name, const std::string& cause,
                         const std::string& header, size_t data_bytes = 4) {
-  return {"safetensors_" + name, cause, [=] { return container(header, Bytes(data_bytes)); }};
+  const auto kept = std::make_shared<const std::string>(header);  // megabytes, copied often
+  return {"safetensors_" + name, cause, [=] { return container(*kept, Bytes(data_bytes)); }};
 }
 
 // A header of one tensor.
@@ -237,19 +240,21 @@ void append_others(std::vector<HostileFile>& all) {
                  [] { return read_bytes(source_dir() + "/weights/demo/codes-nano.yolocu"); }});
 }
 
-// Every sixteenth of a sound file of each container.
+// Every sixteenth of a sound file of each container. Made when asked for: the list of the corpus is
+// put together by every process that runs one case.
 void append_truncations(std::vector<HostileFile>& all) {
-  const std::pair<std::string, File> files[] = {
-      {"zip", sound_zip()},
-      {"legacy", legacy_file(pickle_tree(sound_yolov9()))},
-      {"state_dict", zip_file(pickle_tensors(sound_state_dict()))},
-      {"safetensors", safetensors_file(sound_state_dict())}};
-  for (const auto& [container, file] : files) {
+  const std::pair<std::string, std::function<File()>> files[] = {
+      {"zip", sound_zip},
+      {"legacy", [] { return legacy_file(pickle_tree(sound_yolov9())); }},
+      {"state_dict", [] { return zip_file(pickle_tensors(sound_state_dict())); }},
+      {"safetensors", [] { return safetensors_file(sound_state_dict()); }}};
+  for (const auto& [container, make] : files) {
     for (size_t part = 0; part < 16; ++part) {
-      const size_t size = file.size() * part / 16;
       all.push_back({"truncated_" + container + "_at_" + std::to_string(part) + "_of_16", "",
-                     [kept = File(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(size))] {
-                       return kept;
+                     [make = make, part] {
+                       File file = make();
+                       file.resize(file.size() * part / 16);
+                       return file;
                      }});
     }
   }
