@@ -37,7 +37,8 @@ void PredictionError::add(std::span<const float> expected, std::span<const float
       difference += std::max(score, changed) * std::abs(changed - score);
       total += score * score;
     }
-    difference += largest * largest * (1 - intersection_over_union(p, q));
+    const bool is_box = std::isfinite(q[0] + q[1] + q[2] + q[3]);
+    difference += is_box ? largest * largest * (1 - intersection_over_union(p, q)) : NAN;
   }
 }
 

@@ -39,7 +39,7 @@ Result<quantize::QuantizedModel> quantized(const std::shared_ptr<const Model>& m
     return letterbox(input, size, size, 114, picture.view(), scratch);
   };
   return quantize::quantize_model(model, static_cast<int64_t>(paths.size()), load,
-                                  {.error_pictures = 4, .height = size, .width = size});
+                                  {.error_pictures = 2, .height = size, .width = size});
 }
 
 struct Comparison {

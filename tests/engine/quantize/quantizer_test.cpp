@@ -155,29 +155,30 @@ TEST(Quantizer, KeepsTheMostSensitiveUnits) {
   const auto all = quantized_network({.keep = 0});
   ASSERT_OK(all);
   const QuantizeReport& report = all->report;
-  ASSERT_GT(report.units.size(), 4u);
+  ASSERT_GE(report.units.size(), 3u);
   EXPECT_EQ(report.error, report.error_of_all);
   for (size_t i = 1; i < report.units.size(); ++i) {
     const UnitReport& before = report.units[i - 1];
     EXPECT_GE(before.error / before.flops, report.units[i].error / report.units[i].flops);
   }
-  const auto some = quantized_network({.keep = 2});
+  const auto some = quantized_network({.keep = 1});
   ASSERT_OK(some);
   for (size_t i = 0; i < report.units.size(); ++i) {
     const UnitReport& unit = some->report.units[i];
-    EXPECT_EQ(unit.is_int8, i >= 2);
+    EXPECT_EQ(unit.is_int8, i >= 1);
     for (const int node : unit.convolutions) {
       const Op& op = some->model->spec.graph.nodes[static_cast<size_t>(node)].op;
-      EXPECT_EQ(!std::get<ConvOp>(op).accumulator_scale.empty(), i >= 2);
+      EXPECT_EQ(!std::get<ConvOp>(op).accumulator_scale.empty(), i >= 1);
     }
   }
   EXPECT_LT(some->report.int8_flops, report.int8_flops);
 }
 
 TEST(Quantizer, GetsBelowTheErrorThatIsAskedFor) {
-  const auto all = quantized_network({.keep = 0});
-  ASSERT_OK(all);
-  const double wanted = all->report.error / 3;
+  const auto two_kept = quantized_network({.keep = 2});
+  ASSERT_OK(two_kept);
+  const double wanted = two_kept->report.error;
+  EXPECT_LT(wanted, two_kept->report.error_of_all);
   const auto some = quantized_network({.max_error = wanted, .max_float = 1});
   ASSERT_OK(some);
   EXPECT_LE(some->report.error, wanted);
