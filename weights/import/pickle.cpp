@@ -110,7 +110,7 @@ Status refuse_opcode(uint8_t code, size_t at) {
 
 // 0.3 GB of objects at most; the largest official network with its optimizer state has under
 // 500,000.
-constexpr size_t kMaxObjects = 2'000'000;
+constexpr size_t kMaxObjects = 1'500'000;
 
 }  // namespace
 

@@ -73,7 +73,7 @@ class PickleTree {
 };
 
 // Reads one pickle of protocol 2 to 5; the bytes may be dropped afterwards. Memory is bounded:
-// every length is checked against the remaining input, and there are at most 2,000,000 objects.
+// every length is checked against the remaining input, and there are at most 1,500,000 objects.
 // kCorrupt: truncated, stack underflow, unknown memo entry (with the offset); kResourceExhausted:
 // too many objects; kUnsupported: "refuses global 'os system' at byte 123: ...",
 // "refuses opcode INST (0x69) at byte 7: ...".

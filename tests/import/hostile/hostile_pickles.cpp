@@ -137,10 +137,10 @@ std::vector<HostileFile> bombs() {
                }
                return nested + "}" + std::string(kMillion / 4, 'b');
              }()),
-      pickle("three_million_objects", "2000000 objects", std::string(3 * kMillion, ']')),
+      pickle("three_million_objects", "1500000 objects", std::string(3 * kMillion, ']')),
       pickle("tuples_of_tuples_two_to_the_200", "neither a dictionary nor a model",
              laughs + recall(200)),
-      pickle("lists_copied_a_thousand_times", "2000000 objects", copies + "t"),
+      pickle("lists_copied_a_thousand_times", "1500000 objects", copies + "t"),
       pickle("stack_is_empty", "stack", "0"),
       pickle("nothing_but_stop", "", ""),
   };
