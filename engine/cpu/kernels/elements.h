@@ -87,8 +87,13 @@ struct Int8Element {
   static constexpr Source kPadding = kZero;
 
   static typename Set::F load_floats(const Source* x) {
-    const auto units = __builtin_convertvector(load<typename Set::B>(x), typename Set::I) - kZero;
-    return __builtin_convertvector(units, typename Set::F);
+#if defined(__AVX512BF16__) && defined(__AVX512VNNI__)
+    // GCC 12 converts bytes one by one otherwise.
+    const auto bytes = bits_as<typename Set::I>(_mm512_cvtepu8_epi32(load<__m128i>(x)));
+#else
+    const auto bytes = __builtin_convertvector(load<typename Set::B>(x), typename Set::I);
+#endif
+    return __builtin_convertvector(bytes - kZero, typename Set::F);
   }
   // NaN gives -127, as quantize_int8() does.
   static void store_floats(Source* y, typename Set::F value) {
