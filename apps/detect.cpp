@@ -101,13 +101,11 @@ class DetectRun {
     timing_.decode_ms += decode_ms;
     timing_.detect_ms += milliseconds_since(start) - decode_ms;
     for (Detection& d : *found) d = in_whole_picture(picture, d);
-    results_.push_back({path, picture.width, picture.height, std::move(*found), ""});
-    if (names_) {
-      if (picture.reduction > 1) {
-        YOLOCU_ASSIGN_OR_RETURN(picture.image, read_image(path));
-      }
-      annotate(picture.image, results_.back(), detector.class_names());
+    if (names_ && picture.reduction > 1) {
+      YOLOCU_ASSIGN_OR_RETURN(picture.image, read_image(path));
     }
+    results_.push_back({path, picture.width, picture.height, std::move(*found), ""});
+    if (names_) annotate(picture.image, results_.back(), detector.class_names());
     if (json_to_stdout()) return {};
     return print(detections_table(results_.back(), detector.class_names()));
   }

@@ -129,8 +129,10 @@ Result<std::unique_ptr<Executor>> create(std::shared_ptr<const Model> model, Dev
   ExecutorOptions resolved = options;
   const Device chosen = resolve_device(device);
   YOLOCU_RETURN_IF_ERROR(resolve_size(*model, chosen, resolved));
-  if (options.observer != nullptr && chosen != Device::kCpu) {
-    return unsupported("only the cpu device shows its values to an observer");
+  const bool shows_values =
+      chosen == Device::kCpu && resolve_precision(chosen, options.precision) == Precision::kFp32;
+  if (options.observer != nullptr && !shows_values) {
+    return unsupported("only the cpu device in fp32 shows its values to an observer");
   }
   if (chosen == Device::kReference || chosen == Device::kCpu) {
     YOLOCU_RETURN_IF_ERROR(check_int8(*model, options.precision));

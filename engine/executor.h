@@ -1,5 +1,5 @@
 // Runs one model at one batch and size on one device. The plan is made at creation: shapes, views,
-// arena, primitives, rearranged weights. run() allocates nothing on the cpu, cuda and emulated
+// arena, rearranged weights. run() allocates nothing on the cpu, cuda and emulated
 // devices; the reference device allocates every value.
 #pragma once
 

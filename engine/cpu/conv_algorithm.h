@@ -34,7 +34,7 @@ ConvTask plan_conv(const ConvShape& shape, const ConvChoice& choice, const Kerne
 // Of all panels, in elements of weight_element().
 int64_t weight_elements(const ConvTask& task, ConvAlgorithm algorithm, int64_t lanes);
 
-// Type of the weights: bf16 where the source is multiplied as such, otherwise f32.
+// Type of the weights: that of the source where it is multiplied as such, otherwise f32.
 Element weight_element(const ConvShape& shape, ConvAlgorithm algorithm);
 
 }  // namespace yolocu::cpu

@@ -181,8 +181,8 @@ Status pack_weights(std::span<std::byte> packed, const TensorView& weight, const
                     const ConvTask& task, ConvAlgorithm algorithm, int64_t lanes) {
   const Element element = weight_element(task.shape, algorithm);
   const bool is_int8 = weight.dtype == DType::kI8;
-  if (is_int8 != (element == Element::kI8) ||
-      (!is_int8 && weight.dtype != DType::kF16 && weight.dtype != DType::kF32)) {
+  const bool fits = is_int8 ? element != Element::kBf16 : element != Element::kI8;
+  if (!fits || (!is_int8 && weight.dtype != DType::kF16 && weight.dtype != DType::kF32)) {
     return unsupported(str_cat("weights: expected ", element == Element::kI8 ? "I8" : "F16 or F32",
                                ", got ", dtype_name(weight.dtype)));
   }
@@ -211,14 +211,16 @@ Status pack_channels(std::span<float> packed, const TensorView& values, const Co
 }
 
 void pack_compensation(std::span<int32_t> packed, const TensorView& weight, const ConvPart& part) {
-  constexpr int32_t kZero = 128;  // what is stored for q = 0
+  constexpr int64_t kZero = 128;  // what is stored for q = 0
   const int64_t count = static_cast<int64_t>(weight.data.size()) / part.out->channels();
   for (int64_t k = 0; k < part.out->channels(); ++k) {
-    int32_t sum = 0;
+    int64_t sum = 0;
     for (int64_t i = 0; i < count; ++i) {
       sum += static_cast<int8_t>(weight.data[static_cast<size_t>(k * count + i)]);
     }
-    packed[static_cast<size_t>(part.out->position(k))] = kZero * sum;
+    // Accumulators wrap around, and this with them: their difference fits.
+    packed[static_cast<size_t>(part.out->position(k))] =
+        static_cast<int32_t>(static_cast<uint32_t>(kZero * sum));
   }
 }
 

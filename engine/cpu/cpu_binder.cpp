@@ -111,11 +111,6 @@ class Binder {
                             element_bytes(weight_element(step.shape, algorithm));
     prepared.offset = convs_.empty() ? 0 : convs_.back().end();
     need_scratch(prepared.task.scratch_bytes);
-    if (prepared.has_int8() && prepared.choice.kernel == nullptr) {
-      return unsupported(str_cat("node '", node.name, "': the cpu device has no int8 kernel for a ",
-                                 step.shape.kernel, "x", step.shape.kernel, " window of stride ",
-                                 step.shape.stride, " in ", step.shape.groups, " groups"));
-    }
     if (step.residual.buffer != View::kNone) {
       prepared.residual_scales = scales_by_position(step.residual_value);
     }
@@ -192,8 +187,10 @@ class Binder {
     std::vector<Status> statuses(convs_.size());
     team_.run(static_cast<int64_t>(convs_.size()), [&](int64_t i, int) {
       const PreparedConv& conv = convs_[static_cast<size_t>(i)];
-      statuses[static_cast<size_t>(i)] =
-          guarded([&] { return pack(conv); }).with_context("node of " + conv.part.conv->weight);
+      statuses[static_cast<size_t>(i)] = guarded([&] {
+        const Status status = pack(conv);
+        return status.ok() ? status : status.with_context("weights " + conv.part.conv->weight);
+      });
     });
     for (const Status& status : statuses) YOLOCU_RETURN_IF_ERROR(status);
     return {};

@@ -12,7 +12,8 @@ namespace {
 // Scores above `score` have logits above this. A little less than the inverse, as the sigmoid is
 // rounded.
 float least_logit(float score) {
-  if (!(score > 0)) return -std::numeric_limits<float>::infinity();
+  constexpr float kSmallest = 1e-30f;  // below, sigmoid() is not exact any more
+  if (!(score > kSmallest)) return -std::numeric_limits<float>::infinity();
   const double logit = std::log(double{score} / (1.0 - double{score}));
   return static_cast<float>(logit - 1e-3 - 1e-5 * std::abs(logit));
 }

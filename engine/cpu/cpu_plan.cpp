@@ -167,10 +167,12 @@ class Planner {
     }
   }
 
-  // Convolutions on the picture itself read it as it is: three channels would fill a block badly.
+  // Convolutions on the picture itself read it as it is, where there is a kernel: three channels
+  // fill a block badly.
   bool reads_picture(int i) const {
     const auto* conv = std::get_if<ConvOp>(&node(i).op);
-    return conv != nullptr && conv->groups == 1 && node(i).inputs[0] == 0;
+    return conv != nullptr && conv->groups == 1 && node(i).inputs[0] == 0 && conv->kernel == 3 &&
+           conv->stride <= 2;
   }
 
   bool needs_blocked_picture() const {

@@ -10,14 +10,24 @@ namespace yolocu::cpu {
 namespace {
 
 constexpr int64_t kMaxLanes = 16;
-using Sums = std::array<float, kMaxLanes>;
+using Sums = std::array<double, kMaxLanes>;  // sums of int8 are exact, too
+constexpr float kMost = 127.0f;
+constexpr int kZero = 128;  // what is stored for int8's 0
 
 float read(const std::byte* data, Element element, int64_t index) {
+  if (element == Element::kI8) return static_cast<float>(static_cast<int>(data[index]) - kZero);
   if (element == Element::kF32) return reinterpret_cast<const float*>(data)[index];
   return bfloat16_to_float(reinterpret_cast<const uint16_t*>(data)[index]);
 }
 
+// int8: in units.
 void write(std::byte* data, Element element, int64_t index, float value) {
+  if (element == Element::kI8) {
+    const float least = value > -kMost ? value : -kMost;
+    const auto units = static_cast<int>(std::nearbyint(least < kMost ? least : kMost));
+    data[index] = static_cast<std::byte>(units + kZero);
+    return;
+  }
   if (element == Element::kF32) {
     reinterpret_cast<float*>(data)[index] = value;
   } else {
@@ -80,25 +90,35 @@ class PlainConv {
       if (y < 0 || y >= shape_.in_height || x < 0 || x >= shape_.in_width) continue;
       if (is_depthwise_) {
         for (int64_t l = 0; l < lanes_; ++l) {
-          sums[static_cast<size_t>(l)] += source(panel, l, y, x) * weights[tap * lanes_ + l];
+          sums[static_cast<size_t>(l)] +=
+              double{source(panel, l, y, x)} * double{weights[tap * lanes_ + l]};
         }
         continue;
       }
       for (int64_t c = 0; c < channels; ++c) {
         const float value = source(panel, c, y, x);
         const float* const w = weights + ((c / block * taps + tap) * block + c % block) * vector;
-        for (int64_t l = 0; l < lanes_; ++l) sums[static_cast<size_t>(l)] += value * w[l];
+        for (int64_t l = 0; l < lanes_; ++l) {
+          sums[static_cast<size_t>(l)] += double{value} * double{w[l]};
+        }
       }
     }
   }
 
   void finish(const Sums& sums, int64_t block, int64_t pixel) const {
+    const bool to_int8 = shape_.destination == Element::kI8;
     const int64_t first = (block * shape_.out_height * shape_.out_width + pixel) * lanes_;
     for (int64_t l = 0; l < lanes_; ++l) {
-      const float sum = sums[static_cast<size_t>(l)] + task_.bias[block * lanes_ + l];
-      const float added =
-          task_.residual == nullptr ? 0.0f : read(task_.residual, shape_.destination, first + l);
-      write(task_.destination, shape_.destination, first + l, activate(sum, shape_) + added);
+      const int64_t k = block * lanes_ + l;
+      float sum = static_cast<float>(sums[static_cast<size_t>(l)]);
+      if (shape_.source == Element::kI8) sum *= task_.scale[k];
+      float value = activate(sum + task_.bias[k], shape_);
+      if (task_.residual != nullptr) {
+        const float added = read(task_.residual, shape_.destination, first + l);
+        value += to_int8 ? added * task_.residual_scale[k] : added;
+      }
+      if (to_int8) value *= task_.inverse_output_scale;
+      write(task_.destination, shape_.destination, first + l, value);
     }
   }
 

@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <system_error>
+#include <exception>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -16,6 +16,7 @@ namespace {
 // machine that is all that a waiting worker wastes.
 constexpr std::chrono::microseconds kSpin(100);
 constexpr int kPausesAClockRead = 32;
+using Clock = std::chrono::steady_clock;
 
 void pause() {
 #if defined(__x86_64__)
@@ -40,10 +41,11 @@ int64_t chunk_of(uint64_t ticket) {
 }  // namespace
 
 Team::Team(int threads) : owner_(getpid()) {
+  workers_.reserve(static_cast<size_t>(threads));
   for (int i = 1; i < threads; ++i) {
     try {
       workers_.emplace_back([this, i] { work(i); });
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {
       return;  // pictures only take longer
     }
   }
@@ -51,7 +53,8 @@ Team::Team(int threads) : owner_(getpid()) {
 
 Team::~Team() {
   if (getpid() != owner_) {
-    for (std::thread& worker : workers_) worker.detach();
+    // The handles may name threads that the child has made since: they are left alone, and leak.
+    new std::vector<std::thread>(std::move(workers_));
     return;
   }
   ending_ = true;
@@ -72,8 +75,11 @@ void Team::run_job(int64_t count, Job job) {
   loop_.store(next);
   if (sleepers_.load() > 0) loop_.notify_all();
   take_chunks(ticket, 0);
+  // What is left is in the hands of workers; if they do not get to run, others must be let.
+  const auto start = Clock::now();
   while (unfinished_.load(std::memory_order_acquire) > 0) {
     for (int i = 0; i < kPausesAClockRead; ++i) pause();
+    if (Clock::now() - start > kSpin) std::this_thread::yield();
   }
 }
 
@@ -96,7 +102,6 @@ void Team::take_chunks(uint64_t ticket, int thread) {
 }
 
 uint64_t Team::wait_for_next(uint64_t seen) {
-  using Clock = std::chrono::steady_clock;
   const auto changed = [&] {
     const uint32_t loop = loop_of(ticket_.load());
     return (loop % 2 == 0 && loop != loop_of(seen)) || ending_;

@@ -33,7 +33,7 @@ struct Problem {
 };
 
 // x and residual are rounded to the elements that they will have, weights to theirs. Integers are
-// at most 4; weights are -1, 0 or 1 (reals: below 1) times weight_scale.
+// bounded by the case, reals by 1; weights are multiplied by weight_scale.
 Problem make_problem(const Case& c, Numbers numbers, double weight_scale, Element source_element,
                      Element destination, Element weight_element);
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
 #include "engine/base/str_cat.h"
@@ -193,6 +194,7 @@ TEST(CpuConv, KernelsAreThere) {
     EXPECT_EQ(table->direct(shape), nullptr) << table->name;
     EXPECT_EQ(table->winograd(shape), nullptr) << table->name;
   }
+  if (std::getenv("YOLOCU_CPU_KERNELS") != nullptr) return;
   EXPECT_STREQ(tables().back()->name, kernel_table().name);
 }
 
@@ -308,6 +310,39 @@ TEST(CpuConv, OutputsAreRoundedToInt8) {
     }
     const Case picture{.in = 3, .out = 20, .layout = SourceLayout::kPicture, .most_input = 30};
     check(picture, Numbers::kIntegers, *table, ConvAlgorithm::kDirect, Element::kF32, Element::kI8);
+  }
+}
+
+// In every window that holds it, wherever in the window.
+TEST(CpuPool, NanIsTheMaximum) {
+  for (const KernelTable* table : tables()) {
+    const int64_t lanes = table->lanes;
+    PoolTask task;
+    task.shape = {.channels = lanes,
+                  .in_height = 5,
+                  .in_width = 5,
+                  .out_height = 5,
+                  .out_width = 5,
+                  .kernel = 3,
+                  .stride = 1,
+                  .padding = 1};
+    std::vector<float> x(static_cast<size_t>(25 * lanes), 1.0f);
+    std::vector<float> y(x.size());
+    x[static_cast<size_t>((2 * 5 + 2) * lanes)] = std::nanf("");
+    task.source = reinterpret_cast<const std::byte*>(x.data());
+    task.destination = reinterpret_cast<std::byte*>(y.data());
+    struct alignas(64) Line {
+      std::byte bytes[64];
+    };
+    std::vector<Line> scratch(static_cast<size_t>(task.scratch_bytes(lanes) / 64 + 1));
+    for (int64_t i = 0; i < task.chunks(lanes); ++i) {
+      table->pool(task.shape)(task, i, scratch.data()->bytes);
+    }
+    for (int64_t p = 0; p < 25; ++p) {
+      const bool sees_it = p / 5 >= 1 && p / 5 <= 3 && p % 5 >= 1 && p % 5 <= 3;
+      EXPECT_EQ(std::isnan(y[static_cast<size_t>(p * lanes)]), sees_it) << table->name << " " << p;
+      EXPECT_EQ(y[static_cast<size_t>(p * lanes + 1)], 1.0f) << table->name << " " << p;
+    }
   }
 }
 

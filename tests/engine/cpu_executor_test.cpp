@@ -40,7 +40,8 @@ std::vector<float> head_pixels(const cpu::DecodeHead& head) {
 
 // By the cpu device, all steps but the decoding. Memory starts as NaN.
 CpuRun run_cpu(const Model& model, int64_t height, int64_t width, const std::vector<float>& picture,
-               cpu::ConvPolicy policy = cpu::ConvPolicy::kFastest) {
+               cpu::ConvPolicy policy = cpu::ConvPolicy::kFastest,
+               cpu::Element element = cpu::Element::kF32) {
   CpuRun result;
   const auto shapes = infer_shapes(model.spec.graph);
   if (!shapes.ok()) {
@@ -48,7 +49,7 @@ CpuRun run_cpu(const Model& model, int64_t height, int64_t width, const std::vec
     return result;
   }
   const auto planned = cpu::make_cpu_plan(model.spec.graph, *shapes, height, width,
-                                          cpu::kernel_table().lanes, cpu::Element::kF32);
+                                          cpu::kernel_table().lanes, element);
   if (!planned.ok()) {
     ADD_FAILURE() << planned.status().message();
     return result;
@@ -114,8 +115,33 @@ void compare(const Model& model, Numbers numbers, int64_t height, int64_t width,
   }
 }
 
+// In bf16, every value that a step stores is rounded to 8 bits: |cpu - reference| <= 8 x 2^-8 of
+// the bound, for graphs of at most eight steps behind each other.
+void compare_bf16(const TestGraph& g) {
+  SCOPED_TRACE(g.name + " in bf16");
+  const std::vector<float> picture =
+      testing::random_integers(static_cast<size_t>(g.height * g.width * 3), 3, 99);
+  const CpuRun cpu = run_cpu(*g.model, g.height, g.width, picture, cpu::ConvPolicy::kByDefinition,
+                             cpu::Element::kBf16);
+  const testing::ReferenceRun reference =
+      testing::run_reference(*g.model, g.height, g.width, picture);
+  ASSERT_EQ(cpu.heads.size(), reference.heads.size());
+  for (size_t head = 0; head < cpu.heads.size(); ++head) {
+    ASSERT_EQ(cpu.heads[head].size(), reference.heads[head].size());
+    for (size_t i = 0; i < cpu.heads[head].size(); ++i) {
+      const double error = std::abs(double{cpu.heads[head][i]} - double{reference.heads[head][i]});
+      ASSERT_TRUE(error <= 8.0 / 256 * double{reference.bounds[head][i]})
+          << "head " << head << ", element " << i << ": " << cpu.heads[head][i] << ", expected "
+          << reference.heads[head][i];
+    }
+  }
+}
+
 void compare_all(const std::vector<TestGraph>& graphs, Numbers numbers = Numbers::kIntegers) {
-  for (const TestGraph& g : graphs) compare(*g.model, numbers, g.height, g.width, g.name);
+  for (const TestGraph& g : graphs) {
+    compare(*g.model, numbers, g.height, g.width, g.name);
+    if (cpu::kernel_table().has_dot) compare_bf16(g);
+  }
 }
 
 TEST(CpuDevice, ConvolutionsAreExactOnIntegers) {

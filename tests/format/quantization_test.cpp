@@ -124,6 +124,36 @@ TEST(Dequantized, WeightsAreRealOnes) {
   EXPECT_EQ(*again, *real);
 }
 
+// 127 x 127 x 147,456 does not fit into 32 bits; 127 x 127 x 131,067 does.
+TEST(Quantized, SumsMustFitInto32Bits) {
+  for (const int64_t channels : {16384, 14563}) {
+    const std::vector<int8_t> weights(static_cast<size_t>(6 * 9 * channels), 127);
+    const std::vector<float> stem(static_cast<size_t>(channels * 3), 1.0f);
+    const std::vector<float> scales(6, 1.0f);
+    const auto bytes = [](const auto& values) { return std::as_bytes(std::span(values)); };
+    Model model;
+    model.tensors["stem"] = {DType::kF32, {channels, 1, 1, 3}, bytes(stem)};
+    model.tensors["w"] = {DType::kI8, {6, 3, 3, channels}, bytes(weights)};
+    model.tensors["s"] = {DType::kF32, {6}, bytes(scales)};
+    model.spec.class_names = {"thing"};
+    model.spec.input_size = 8;
+    const ConvOp wide{.out_channels = channels, .weight = "stem", .output_scale = 1.0f};
+    const ConvOp head{
+        .out_channels = 6, .kernel = 3, .padding = 1, .weight = "w", .accumulator_scale = "s"};
+    model.spec.graph.nodes = {
+        {"images", {}, InputOp{}},
+        {"wide", {0}, wide},
+        {"head", {1}, head},
+        {"decode", {2}, DecodeAnchorOp{.classes = 1, .strides = {1}, .anchors = {{1, 1}}}}};
+    const Status status = validate_model(model);
+    if (channels == 14563) {
+      EXPECT_OK(status);
+    } else {
+      testing::expect_refused(status, StatusCode::kCorrupt, "fit into 32 bits");
+    }
+  }
+}
+
 TEST(Quantized, OnlyModelsWithInt8NeedVersion2) {
   const auto has_version = [](const Model& model, const char* version) {
     return testing::header_of(testing::packed(model)).find(version) != std::string::npos;

@@ -79,8 +79,8 @@ class ScaleRules {
   Result<ChannelScales> visit(size_t i, const Node& node) const {
     const Op& op = node.op;
     if (is_int8_conv(op) && input(node).empty()) {
-      return corrupt(str_cat("an int8 convolution reads value ", node.inputs[0],
-                             ", which is floating point"));
+      return corrupt(
+          str_cat("an int8 convolution reads value ", node.inputs[0], ", which is floating point"));
     }
     if (std::holds_alternative<ConvOp>(op) || std::holds_alternative<AddOp>(op)) {
       return stored(i, output_scale_of(op));
@@ -108,8 +108,8 @@ class ScaleRules {
     for (size_t operand = 0; operand < node.inputs.size(); ++operand) {
       const ChannelScales& part = input(node, operand);
       if (part.empty() != input(node).empty()) {
-        return corrupt(str_cat("operand ", operand, " is ", part.empty() ? "floating point" : "int8",
-                               ", operand 0 is not"));
+        return corrupt(str_cat("operand ", operand, " is ",
+                               part.empty() ? "floating point" : "int8", ", operand 0 is not"));
       }
       for (const ScaleSegment& s : part) append(all, s.count, s.scale);
     }
@@ -138,20 +138,28 @@ class ScaleRules {
   size_t segments_ = 0;
 };
 
+// So many products of two numbers of 7 bits and a sign fit into 32 bits.
+constexpr int64_t kMaxProducts = (int64_t{1} << 31) / (kMaxInt8 * kMaxInt8);
+
 Status check_int8_tensors(const Model& model, const ConvOp& conv) {
+  const std::vector<int64_t>& shape = model.tensors.find(conv.weight)->second.shape;
+  const int64_t products = shape[1] * shape[2] * shape[3];
+  if (products > kMaxProducts) {
+    return corrupt(str_cat("tensor '", conv.weight, "': int8 sums of ", products,
+                           " products, more than the ", kMaxProducts, " that fit into 32 bits"));
+  }
   for (const std::byte value : model.tensors.find(conv.weight)->second.data) {
     if (value == std::byte{0x80}) {
       return corrupt(str_cat("tensor '", conv.weight, "': expected -127 to 127, got -128"));
     }
   }
-  const std::span<const std::byte> scales =
-      model.tensors.find(conv.accumulator_scale)->second.data;
+  const std::span<const std::byte> scales = model.tensors.find(conv.accumulator_scale)->second.data;
   for (size_t k = 0; k < scales.size() / sizeof(float); ++k) {
     float scale = 0;
     std::memcpy(&scale, scales.data() + k * sizeof(float), sizeof(float));
-    YOLOCU_RETURN_IF_ERROR(check_scale(scale, kMinAccumulatorScale, kMaxAccumulatorScale,
-                                       str_cat("tensor '", conv.accumulator_scale, "', element ",
-                                               k)));
+    YOLOCU_RETURN_IF_ERROR(
+        check_scale(scale, kMinAccumulatorScale, kMaxAccumulatorScale,
+                    str_cat("tensor '", conv.accumulator_scale, "', element ", k)));
   }
   return {};
 }

@@ -48,7 +48,7 @@ struct ConvTask {
   const std::byte* source = nullptr;
   std::byte* destination = nullptr;
   const std::byte* residual = nullptr;  // null: none
-  const std::byte* weights = nullptr;   // in the order of direct_weights() or winograd_weights()
+  const std::byte* weights = nullptr;   // see pack_weights()
   const float* bias = nullptr;          // [out_channels]
   // Of int8 sources: y = act((sum - compensation[k]) * scale[k] + bias[k]). The sum is that of
   // (q + 128) w, so that compensation is 128 times the sum of the weights.

@@ -27,7 +27,7 @@ void max_pool_row(const PoolTask& task, int64_t block, int64_t p, std::byte* scr
     F most = E::load_floats(source + (top * shape.in_width + x) * kLanes);
     for (int64_t y = top + 1; y < bottom; ++y) {
       const F value = E::load_floats(source + (y * shape.in_width + x) * kLanes);
-      most = most > value ? most : value;
+      most = ((most > value) | (most != most)) ? most : value;  // once NaN, stays NaN
     }
     columns[x] = most;
   }
@@ -35,7 +35,9 @@ void max_pool_row(const PoolTask& task, int64_t block, int64_t p, std::byte* scr
     const int64_t left = std::max<int64_t>(0, q * shape.stride - shape.padding);
     const int64_t right = std::min(shape.in_width, q * shape.stride - shape.padding + shape.kernel);
     F most = columns[left];
-    for (int64_t x = left + 1; x < right; ++x) most = most > columns[x] ? most : columns[x];
+    for (int64_t x = left + 1; x < right; ++x) {
+      most = ((most > columns[x]) | (most != most)) ? most : columns[x];
+    }
     E::store_floats(destination + q * kLanes, most);
   }
 }

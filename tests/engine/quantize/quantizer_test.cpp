@@ -104,6 +104,10 @@ TEST(Observer, OtherDevicesHaveNone) {
   testing::expect_refused(
       create_executor(testing::tiny_model(), Device::kReference, {.observer = ranges}).status(),
       StatusCode::kUnsupported, "only the cpu device");
+  testing::expect_refused(create_executor(testing::tiny_model(), Device::kCpu,
+                                          {.precision = Precision::kBf16, .observer = ranges})
+                              .status(),
+                          StatusCode::kUnsupported, "in fp32");
 }
 
 // The stem's values as int8 of scale 1/2, weights 1 of class k, accumulators of scale 1/4.
