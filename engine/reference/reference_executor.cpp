@@ -69,7 +69,8 @@ class ReferenceExecutor final : public Executor {
   int64_t row() const override { return row_; }
 
   Result<std::unique_ptr<Executor>> share(const ExecutorOptions& options) const override {
-    return create_executor(model_, Device::kReference, with_shape_of({.precision = precision_}, options));
+    return create_executor(model_, Device::kReference,
+                           with_shape_of({.precision = precision_}, options));
   }
 
   std::vector<PlanStep> plan() const override {

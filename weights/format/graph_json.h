@@ -11,14 +11,15 @@
 
 namespace yolocu {
 
-// The document of a valid model in format version `version`; `shapes` are those of infer_shapes(spec.graph). Deterministic.
-// kInvalidArgument: text that is not UTF-8, or the name of a node or tensor that is empty, longer
-// than 255 bytes or has control characters.
+// The document of a valid model in format version `version`; `shapes` are those of
+// infer_shapes(spec.graph). Deterministic. kInvalidArgument: text that is not UTF-8, or the name of
+// a node or tensor that is empty, longer than 255 bytes or has control characters.
 Result<std::string> model_document(const ModelSpec& spec, const std::vector<ValueShape>& shapes,
                                    int version);
 
-// The inverse, for a file of format version `version`. Every field is required, typed and range-checked, and the graph is valid: its shapes
-// and stride are inferred and compared with the stored ones. kCorrupt names the node and the field
+// The inverse, for a file of format version `version`. Every field is required, typed and
+// range-checked, and the graph is valid: its shapes and stride are inferred and compared with the
+// stored ones. kCorrupt names the node and the field
 // ("node 3 'model.2' (conv): 'kernel' is missing"); kUnsupported an op or activation that is
 // unknown.
 Result<ModelSpec> parse_model_document(std::string_view text, int version);
