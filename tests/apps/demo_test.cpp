@@ -146,7 +146,8 @@ TEST(Demo, AutoPrecisionHardlyShows) {
   YOLOCU_REQUIRE_SHARED("demo/sample_expected.json");
   size_t objects = 0;
   const std::string folder = testing::shared_dir() + "/demo/";
-  for (const auto& [name, image] : read_json(folder + "sample_expected.json")["images"].items()) {
+  const json images = read_json(folder + "sample_expected.json")["images"];
+  for (const auto& [name, image] : images.items()) {
     const std::vector<Expected> found = detect(folder + name, {});
     const std::vector<Expected> exact = detect(folder + name, {"--precision", "fp32"});
     const auto expect_among = [&where = name](const Expected& e,

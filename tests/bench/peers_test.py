@@ -163,7 +163,7 @@ class DryRun(TemporaryFolder):
         self.assertEqual(process.returncode, 130)
         self.assertIn("Machine:", out)
         with self.assertRaises(ProcessLookupError):  # nobody of its session is left
-            for _ in range(500):  # the system buries the dead when it finds the time
+            for _ in range(3000):  # the system buries the dead when it finds the time
                 os.killpg(process.pid, 0)
                 time.sleep(0.01)
 
