@@ -74,7 +74,9 @@ void expect_same_detections(const Op& op, const std::vector<int64_t>& channels, 
     for (size_t i = 0; i < all.size(); ++i) {
       EXPECT_EQ(filtered[i].score, all[i].score) << confidence;
       EXPECT_EQ(filtered[i].class_id, all[i].class_id) << confidence;
-      EXPECT_TRUE(filtered[i].x1 == all[i].x1 || std::isnan(all[i].x1)) << confidence;
+      EXPECT_TRUE(filtered[i].x1 == all[i].x1 ||
+                  (std::isnan(filtered[i].x1) && std::isnan(all[i].x1)))
+          << confidence;
     }
   }
   EXPECT_GT(found, 5u);
