@@ -7,8 +7,8 @@
 
 #include "engine/cpu/kernels/kernel_table.h"
 #include "engine/executor.h"
-#include "engine/quantize/prediction_error.h"
 #include "engine/quantize/quantizer.h"
+#include "tests/engine/quantize/noise_run.h"
 #include "tests/engine/test_graphs.h"
 #include "weights/format/quantization.h"
 
@@ -17,33 +17,6 @@ namespace {
 
 using testing::ModelBuilder;
 using testing::Numbers;
-
-constexpr int64_t kSize = 32;
-
-Status load_noise(int64_t index, std::span<float> input) {
-  const auto noise = testing::random_floats(input.size(), 300 + static_cast<uint64_t>(index));
-  std::transform(noise.begin(), noise.end(), input.begin(), [](float x) { return (x + 1) / 2; });
-  return {};
-}
-
-std::vector<float> predictions(const std::shared_ptr<const Model>& model, Device device,
-                               Precision precision) {
-  const auto executor = create_executor(
-      model, device, {.batch = 2, .height = kSize, .width = kSize, .precision = precision});
-  EXPECT_OK(executor);
-  if (!executor.ok()) return {};
-  EXPECT_OK(load_noise(7, (*executor)->input()));
-  EXPECT_OK((*executor)->run());
-  const auto output = (*executor)->output();
-  return {output.begin(), output.end()};
-}
-
-double difference(const Model& model, const std::vector<float>& a, const std::vector<float>& b) {
-  const auto shapes = infer_shapes(model.spec.graph);
-  PredictionError error;
-  error.add(a, b, model.spec.graph.nodes.back().op, shapes->back().channels);
-  return error.relative_error();
-}
 
 const ConvOp kDown{.kernel = 3, .stride = 2, .padding = 1, .activation = Activation::kSilu};
 const ConvOp kSame{.kernel = 3, .padding = 1, .activation = Activation::kSilu};
@@ -101,9 +74,11 @@ class CpuInt8 : public ::testing::Test {
     ASSERT_OK(quantized);
     ASSERT_TRUE(is_quantized(quantized->model->spec.graph));
     EXPECT_GT(quantized->report.int8_flops, 0.5 * quantized->report.flops);
-    const auto real = predictions(model, Device::kReference, Precision::kFp32);
-    const auto expected = predictions(quantized->model, Device::kReference, Precision::kInt8);
-    const auto actual = predictions(quantized->model, Device::kCpu, Precision::kInt8);
+    const auto real = predictions(model, Device::kReference, {.batch = 2});
+    const auto expected = predictions(quantized->model, Device::kReference,
+                                      {.batch = 2, .precision = Precision::kInt8});
+    const auto actual =
+        predictions(quantized->model, Device::kCpu, {.batch = 2, .precision = Precision::kInt8});
     const double rounding = difference(*model, real, expected);
     EXPECT_GT(rounding, 0);
     EXPECT_LE(difference(*model, expected, actual), part * rounding);
