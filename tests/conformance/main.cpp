@@ -60,34 +60,51 @@ std::optional<Options> parse(int argc, char** argv) {
   return options;
 }
 
-// cuda_case: nullptr in a build without CUDA.
-CaseResult judge(const Options& options, const CudaDevice& device, const Case& emulated_case,
-                 const Case* cuda_case) {
-  CaseResult result{.name = emulated_case.name};
-  const Bytes input = emulated_case.input(options.input_seed);
-  EmulatedRuns runs{.outcome = {Verdict::kSkipped, "--device cuda"}};
-  if (options.devices != Devices::kCuda) runs = judge_emulated(emulated_case, input, options.seeds);
-  result.emulated = runs.outcome;
-  result.cuda = {Verdict::kSkipped, "--device emulated"};
-  if (options.devices == Devices::kEmulated) return result;
-  result.cuda = cuda_case == nullptr ? Outcome{Verdict::kSkipped, "the build has no CUDA"}
-                                     : judge_cuda(*cuda_case, input, device, runs.output);
-  return result;
-}
+// What one case does on the devices asked for.
+class Judge {
+ public:
+  explicit Judge(const Options& options)
+      : options_(options),
+        worker_(case_worker(cuda_, options.input_seed, [] { return cuda_runtime(); })) {
+    if (options.devices != Devices::kEmulated) device_ = find_cuda_device();
+  }
+
+  const Cases& cases() const { return emulated_; }
+  const CudaDevice& device() const { return device_; }
+
+  CaseResult judge(size_t i) {
+    const Bytes input = emulated_[i].input(options_.input_seed);
+    EmulatedRuns runs{.outcome = {Verdict::kSkipped, "--device cuda"}};
+    if (options_.devices != Devices::kCuda) {
+      runs = judge_emulated(emulated_[i], input, options_.seeds);
+    }
+    return {emulated_[i].name, runs.outcome, judge_on_cuda(i, input, runs.output)};
+  }
+
+ private:
+  Outcome judge_on_cuda(size_t i, const Bytes& input, const Bytes& emulated) {
+    if (options_.devices == Devices::kEmulated) return {Verdict::kSkipped, "--device emulated"};
+    if (cuda_.empty()) return {Verdict::kSkipped, "the build has no CUDA"};
+    const Outcome outcome = can_run(cuda_[i], device_);
+    if (outcome.verdict == Verdict::kSkipped) return outcome;
+    return judge_cuda(cuda_[i], input, worker_.run(i), emulated);
+  }
+
+  const Options& options_;
+  const Cases emulated_ = emulated_target::all_cases();
+  const Cases cuda_ = cuda_target::all_cases();  // none in a build without CUDA
+  CudaDevice device_ = {.why_not = "--device emulated"};
+  IsolatedWorker worker_;
+};
 
 Report judge_all(const Options& options) {
-  const Cases emulated = emulated_target::all_cases(), cuda = cuda_target::all_cases();
-  Report report{.device = {.why_not = "--device emulated"},
-                .seeds = options.seeds,
-                .input_seed = options.input_seed};
-  if (options.devices != Devices::kEmulated) report.device = find_cuda_device();
+  Judge judge(options);
+  Report report{.device = judge.device(), .seeds = options.seeds, .input_seed = options.input_seed};
   std::printf("%s\n", device_line(report.device).c_str());
-  for (size_t i = 0; i < emulated.size(); ++i) {
-    if (emulated[i].name.find(options.name_part) == std::string::npos) continue;
-    report.results.push_back(
-        judge(options, report.device, emulated[i], cuda.empty() ? nullptr : &cuda[i]));
+  for (size_t i = 0; i < judge.cases().size(); ++i) {
+    if (judge.cases()[i].name.find(options.name_part) == std::string::npos) continue;
+    report.results.push_back(judge.judge(i));
     std::printf("%s\n", line_of(report.results.back()).c_str());
-    std::fflush(stdout);
   }
   std::printf("%s\n", summary_of(report).c_str());
   return report;
@@ -117,6 +134,7 @@ int run(const Options& options) {
 }  // namespace yolocu::conformance
 
 int main(int argc, char** argv) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // progress is to be seen in pipes, too
   const auto options = yolocu::conformance::parse(argc, argv);
   if (options.has_value()) return yolocu::conformance::run(*options);
   std::fputs(yolocu::conformance::kUsage, stderr);

@@ -7,15 +7,15 @@
 #include "engine/base/str_cat.h"
 #include "kernels/emulation/runtime.h"
 #include "tests/conformance/compare.h"
-#include "tests/conformance/isolated.h"
 
 namespace yolocu::conformance {
 namespace {
 
 using emulation::AsyncDelivery;
 
-// A context takes a second or two to make; no case takes as long.
-constexpr std::chrono::milliseconds kCudaLimit{60000};
+// The first context of a machine may have to wait for its driver to load. Then one takes 0.3 s on
+// an H100, and a case milliseconds.
+constexpr std::chrono::milliseconds kQueryLimit{60000}, kCaseLimit{10000};
 
 Outcome wrong(std::string why) {
   return {Verdict::kWrong, std::move(why)};
@@ -68,7 +68,8 @@ bool has(const CodeFeatures& features, Needs needs) {
 }
 
 CudaDevice find_cuda_device() {
-  const Result<Bytes> described = run_isolated(describe_cuda_device, kCudaLimit);
+  IsolatedWorker worker([](size_t) { return describe_cuda_device(); }, kQueryLimit);
+  const Result<Bytes> described = worker.run(0);
   if (!described.ok()) return {.why_not = described.status().message()};
   const auto json = nlohmann::json::parse(described->begin(), described->end());
   const auto features = json["features"].get<std::vector<int32_t>>();
@@ -115,26 +116,33 @@ EmulatedRuns judge_emulated(const Case& test, const Bytes& input, int seeds) {
   return {unexpected.empty() ? Outcome{} : wrong(unexpected), first};
 }
 
-Outcome judge_cuda(const Case& test, const Bytes& input, const CudaDevice& device,
-                   const Bytes& emulated) {
+IsolatedWorker case_worker(const Cases& cases, uint64_t input_seed, MakeRuntime make_runtime) {
+  auto work = [&cases, input_seed, make_runtime = std::move(make_runtime),
+               runtime = std::shared_ptr<DeviceRuntime>()](size_t item) mutable -> Result<Bytes> {
+    if (!runtime) {
+      YOLOCU_ASSIGN_OR_RETURN(runtime, make_runtime());
+    }
+    return run_case(cases[item], *runtime, cases[item].input(input_seed));
+  };
+  return IsolatedWorker(std::move(work), kCaseLimit);
+}
+
+Outcome can_run(const Case& test, const CudaDevice& device) {
   if (!device.usable) return {Verdict::kSkipped, device.why_not};
-  if (!has(device.features, test.needs)) {
-    return {Verdict::kSkipped,
-            str_cat("needs ", needs_text(test.needs), ", the code for this device is of sm_",
-                    device.features.architecture / 10)};
-  }
-  const Result<Bytes> result = run_isolated(
-      [&]() -> Result<Bytes> {
-        YOLOCU_ASSIGN_OR_RETURN(const std::unique_ptr<DeviceRuntime> runtime, cuda_runtime());
-        return run_case(test, *runtime, input);
-      },
-      kCudaLimit);
-  if (!result.ok()) return wrong(result.status().message());
+  if (has(device.features, test.needs)) return {};
+  return {Verdict::kSkipped,
+          str_cat("needs ", needs_text(test.needs), ", the code for this device is of sm_",
+                  device.features.architecture / 10)};
+}
+
+Outcome judge_cuda(const Case& test, const Bytes& input, const Result<Bytes>& output,
+                   const Bytes& emulated) {
+  if (!output.ok()) return wrong(output.status().message());
   const Expectation expected = test.expect(input);
-  const std::string unexpected = difference(*result, expected);
+  const std::string unexpected = difference(*output, expected);
   if (!unexpected.empty()) return wrong(unexpected);
   if (emulated.empty()) return {};
-  const std::string apart = difference_between(*result, emulated, expected.tolerance);
+  const std::string apart = difference_between(*output, emulated, expected.tolerance);
   return apart.empty() ? Outcome{} : wrong("as emulated: " + apart);
 }
 

@@ -1,13 +1,14 @@
 // Runs cases, on the emulated device and on CUDA, and judges them.
 #pragma once
 
-#include <map>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "kernels/device_query.h"
 #include "tests/conformance/case.h"
 #include "tests/conformance/code_features.h"
+#include "tests/conformance/isolated.h"
 
 namespace yolocu::conformance {
 
@@ -41,8 +42,16 @@ struct EmulatedRuns {
 };
 EmulatedRuns judge_emulated(const Case& test, const Bytes& input, int seeds);
 
-// On CUDA: what the case expects and, if `emulated` is not empty, the same as that.
-Outcome judge_cuda(const Case& test, const Bytes& input, const CudaDevice& device,
+// Runs cases[item] in another process on a device that `make_runtime` opens there, once as long as
+// nothing goes wrong. `cases` must outlive it.
+using MakeRuntime = std::function<Result<std::unique_ptr<DeviceRuntime>>()>;
+IsolatedWorker case_worker(const Cases& cases, uint64_t input_seed, MakeRuntime make_runtime);
+
+// kSkipped if the device is of no use, or its code lacks what the case needs; else kOk.
+Outcome can_run(const Case& test, const CudaDevice& device);
+
+// An output on CUDA: what the case expects and, if `emulated` is not empty, the same as that.
+Outcome judge_cuda(const Case& test, const Bytes& input, const Result<Bytes>& output,
                    const Bytes& emulated);
 
 }  // namespace yolocu::conformance
