@@ -230,8 +230,10 @@ TEST(Report, FailsIfAnythingIsWrong) {
   Report report{.device = {}, .seeds = 1, .input_seed = 1};
   report.results = {{"a", {}, {Verdict::kSkipped, "no GPU"}}};
   EXPECT_FALSE(any_wrong(report));
+  EXPECT_EQ(wrong_lines(report), "");
   report.results.push_back({"b", {}, {Verdict::kWrong, "differs"}});
   EXPECT_TRUE(any_wrong(report));
+  EXPECT_EQ(wrong_lines(report), line_of(report.results[1]) + "\n");
   EXPECT_EQ(summary_of(report),
             "2 cases. emulated: 2 ok, 0 wrong, 0 skipped; cuda: 0 ok, 1 wrong, 1 skipped");
 }

@@ -106,6 +106,7 @@ Report judge_all(const Options& options) {
     report.results.push_back(judge.judge(i));
     std::printf("%s\n", line_of(report.results.back()).c_str());
   }
+  if (any_wrong(report)) std::printf("\nWrong:\n%s\n", wrong_lines(report).c_str());
   std::printf("%s\n", summary_of(report).c_str());
   return report;
 }

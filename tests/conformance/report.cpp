@@ -31,6 +31,10 @@ std::string counts_of(const std::vector<CaseResult>& results, Outcome CaseResult
                  count(Verdict::kSkipped), " skipped");
 }
 
+bool is_wrong(const CaseResult& result) {
+  return result.emulated.verdict == Verdict::kWrong || result.cuda.verdict == Verdict::kWrong;
+}
+
 std::string date_text() {
   const std::time_t now = std::time(nullptr);
   std::tm utc{};
@@ -75,10 +79,16 @@ std::string device_line(const CudaDevice& device) {
                  ", driver for CUDA ", version_text(device.driver_version));
 }
 
+std::string wrong_lines(const Report& report) {
+  std::string lines;
+  for (const CaseResult& result : report.results) {
+    if (is_wrong(result)) lines += line_of(result) + "\n";
+  }
+  return lines;
+}
+
 bool any_wrong(const Report& report) {
-  return std::any_of(report.results.begin(), report.results.end(), [](const CaseResult& result) {
-    return result.emulated.verdict == Verdict::kWrong || result.cuda.verdict == Verdict::kWrong;
-  });
+  return std::any_of(report.results.begin(), report.results.end(), is_wrong);
 }
 
 Status write_json(const Report& report, const std::string& path) {

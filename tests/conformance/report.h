@@ -28,6 +28,8 @@ std::string line_of(const CaseResult& result);
 std::string summary_of(const Report& report);
 // Which GPU, or why none.
 std::string device_line(const CudaDevice& device);
+// The lines of what is wrong once more, each ending with a newline.
+std::string wrong_lines(const Report& report);
 bool any_wrong(const Report& report);
 
 // Date (UTC), device, driver and runtime, and each case's outcomes. kUnavailable if the file cannot
