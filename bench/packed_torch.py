@@ -5,13 +5,14 @@ Reads what weights/format/FORMAT.md specifies, and nothing of this project's pro
 are channels_last; decoding is fp32, as in yolocu.
 
   packed_torch.py MODEL --input x.npy --output y.npy        as `yolocu run`
-  packed_torch.py MODEL --device cuda --precision fp16 --batch 32 --mode graph --json times.json
+  packed_torch.py MODEL --device cuda --precision fp16 --batch 1 32 --mode eager graph
+
+Times are JSON, a line for each mode and batch as soon as it is measured.
 """
 
 import argparse
 import json
 import statistics
-import sys
 import time
 
 import torch
@@ -192,17 +193,17 @@ def time_on_host(run, iterations):
     return times
 
 
-def measure(network, options):
+def measure(network, options, mode, batch):
     """Keys as of `yolocu bench --json`; p99 by nearest rank."""
     size = options.size or network.input_size
-    x = torch.rand(options.batch, 3, size, size, device=options.device)
+    x = torch.rand(batch, 3, size, size, device=options.device)
     x = x.to(network.dtype).contiguous(memory_format=torch.channels_last)
-    run = make_runner(network, x, options.mode)
+    run = make_runner(network, x, mode)
     timed = time_on_gpu if options.device == "cuda" else time_on_host
     timed(run, options.warmup)
     times = sorted(timed(run, options.iterations))
-    return {"device": options.device, "precision": options.precision, "batch": options.batch,
-            "size": f"{size}x{size}", "mode": options.mode, "torch": torch.__version__,
+    return {"device": options.device, "precision": options.precision, "batch": batch,
+            "size": f"{size}x{size}", "mode": mode, "torch": torch.__version__,
             "median_ms": statistics.median(times), "min_ms": times[0],
             "p99_ms": times[-(-99 * len(times) // 100) - 1], "iterations": len(times)}
 
@@ -221,12 +222,12 @@ def parse_options():
     parser.add_argument("--output")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--precision", choices=list(PRECISIONS), default="fp32")
-    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--batch", type=int, nargs="+", default=[1])
     parser.add_argument("--size", type=int, help="height and width [the model's]")
-    parser.add_argument("--mode", choices=["eager", "graph", "compile"], default="eager")
+    parser.add_argument("--mode", choices=["eager", "graph", "compile"], nargs="+",
+                        default=["eager"])
     parser.add_argument("--iterations", type=int, default=200)
     parser.add_argument("--warmup", type=int, default=20)
-    parser.add_argument("--json", help="where to write the times [stdout]")
     return parser.parse_args()
 
 
@@ -238,9 +239,9 @@ def main():
         if options.input:
             predict(network, options)
             return
-        text = json.dumps(measure(network, options), indent=2) + "\n"
-    with (open(options.json, "w") if options.json else sys.stdout) as file:
-        file.write(text)
+        for mode in options.mode:
+            for batch in options.batch:
+                print(json.dumps(measure(network, options, mode, batch)), flush=True)
 
 
 if __name__ == "__main__":

@@ -5,19 +5,25 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 
 import agreement
+import kernel_table
 import npy
+from report_clock import Clock, Failure, Skip, run_step
 
 # fp16 against the reference device: at most this many times the emulated device's own distance, by
 # mean and 99th percentile. Never by the maximum, which rounding may take anywhere.
 FP16_FACTOR = 3
+
+# Official networks that are timed with made-up weights, so that no file is needed.
+ARCHITECTURES = ["gelan-t", "gelan-c", "gelan-e", "yolov7-tiny", "yolov7"]
+TORCH_ARCHITECTURES = ["gelan-c", "yolov7"]
 
 
 @dataclasses.dataclass
@@ -28,6 +34,7 @@ class Plan:
     models: list
     python: str
     dry_run: bool
+    compile: bool = False  # torch.compile, too
 
     @property
     def device(self):
@@ -36,49 +43,6 @@ class Plan:
     @property
     def embedded(self):
         return self.root / "weights/demo/codes-nano.yolocu"
-
-
-class Skip(Exception):
-    """A step that cannot be done here; the message says why."""
-
-
-class Failure(Exception):
-    """A step whose answer is wrong; the message says how."""
-
-
-class Clock:
-    """Runs commands within a step's own limit and the time that is left for all."""
-
-    def __init__(self, seconds):
-        self.end = time.monotonic() + seconds
-        self.step_end = self.end
-
-    def begin_step(self, limit):
-        self.step_end = min(self.end, time.monotonic() + limit)
-        if self.left() <= 0:
-            raise Skip("no time left")
-
-    def left(self):
-        return self.step_end - time.monotonic()
-
-    def run(self, command, fails=True):
-        """The output of a command. Failure with its last line for another status than 0."""
-        process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                   errors="replace", start_new_session=True)
-        try:
-            output, _ = process.communicate(timeout=max(self.left(), 0.001))
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # and what it has started
-            process.communicate()
-            raise
-        lines = output.strip().splitlines() or [""]
-        if process.returncode == 77:  # a test's word for "not here"
-            raise Skip(lines[-1])
-        if fails and process.returncode != 0:
-            raise Failure(f"{pathlib.Path(command[0]).name}: exit {process.returncode}: "
-                          f"{lines[-1]}")
-        return output
 
 
 FACTS = ["name", "driver_version", "compute_cap", "memory.total", "clocks.max.sm",
@@ -117,24 +81,19 @@ def conformance(plan, clock, report):
 
 
 def kernel_tests(plan, clock, report):
+    """In shards of GoogleTest, for one process leaves most of a GPU and all cores but one idle."""
     command = [test_program(plan, "tests/kernels/kernel_device_test"), "--device", plan.device,
                "--gtest_brief=1"]
     if plan.dry_run:
         command.append("--gtest_filter=*Runtime.*")
-    return clock.run(command).strip().splitlines()[-1]
-
-
-def sanitizer(plan, clock, report):
-    with tempfile.TemporaryDirectory() as folder:
-        x, y = pathlib.Path(folder) / "x.npy", pathlib.Path(folder) / "y.npy"
-        write_picture(x, 64)
-        script = plan.root / "cmake/compute_sanitizer.sh"
-        command = [script, "--command", plan.program, "run", plan.embedded, "--input", x,
-                   "--output", y, "--device", plan.device]
-        if plan.dry_run:
-            raise Skip("compute-sanitizer needs a GPU")
-        clock.run(command)
-    return "memcheck and racecheck of a run at 64x64: clean"
+    shards = min(8, len(os.sched_getaffinity(0)))
+    outputs = clock.run_together(command, [
+        {"GTEST_TOTAL_SHARDS": str(shards), "GTEST_SHARD_INDEX": str(i)} for i in range(shards)])
+    count = lambda word: sum(int(number) for output in outputs
+                             for number in re.findall(rf"\[  {word} +\] (\d+) test", output))
+    if count("PASSED") == 0:
+        raise Failure("no test has passed", outputs[0])
+    return f"{count('PASSED')} passed, {count('SKIPPED')} skipped, in {shards} processes"
 
 
 def predictions(plan, clock, report):
@@ -169,69 +128,127 @@ def detections(plan, clock, report):
     return f"{len(lists[0])} objects, as the reference device finds them"
 
 
+def made_up(architecture):
+    return f"{architecture}, made-up weights"
+
+
 def networks(plan, clock, report):
-    models = [("embedded", [])] + [(model.stem, [model]) for model in plan.models]
-    batches = [(1, 2), (2, 1)] if plan.dry_run else [(1, 1000), (32, 200)]
+    architectures = ARCHITECTURES[:1] if plan.dry_run else ARCHITECTURES
+    models = [("embedded", []), *((model.stem, [model]) for model in plan.models),
+              *((made_up(name), ["--arch", name, "--network-only"]) for name in architectures)]
+    batches = [(1, 2), (2, 1)] if plan.dry_run else [(1, 1000), (32, 100)]
+    options = ["--device", plan.device, "--warmup", "0" if plan.dry_run else "20", "--json", "-",
+               *(["--size", "64"] if plan.dry_run else [])]
+    problems, outputs = [], ""
     for name, words in models:
         for batch, iterations in batches:
-            command = [plan.program, "bench", *words, "--device", plan.device, "--batch", batch,
-                       "--iterations", iterations, "--warmup", 0 if plan.dry_run else 20,
-                       "--json", "-"] + (["--size", "64"] if plan.dry_run else [])
-            add_network(report, name, "yolocu", json.loads(clock.run(command)))
-    return f"{len(models)} models, {len(batches)} batches each"
-
-
-def torch_networks(plan, clock, report):
-    probe = clock.run([plan.python, "-c", "import torch; print(torch.__version__, "
-                       "torch.cuda.is_available())"], fails=False).split()
-    if len(probe) != 2 or (probe[1] != "True" and not plan.dry_run):
-        raise Skip(f"no PyTorch with CUDA in {plan.python}")
-    models = [("embedded", plan.embedded)] + [(model.stem, model) for model in plan.models]
-    times = ["--iterations", "200", "--device", "cuda", "--precision", "fp16"]
-    modes, batches = ["eager", "graph", "compile"], [1, 32]
-    if plan.dry_run:
-        times, modes = ["--iterations", "1", "--warmup", "0", "--size", "64"], ["eager"]
-        batches = [1]
-    cases = [(mode, name, model, batch) for mode in modes  # the slow one last
-             for name, model in models for batch in batches]
-    return f"torch {probe[0]}: " + measure_torch(plan, clock, report, cases, times)
-
-
-def measure_torch(plan, clock, report, cases, times):
-    """As many cases as the limit allows; one that PyTorch cannot do is named and left out."""
-    problems, done = [], 0
-    for mode, name, model, batch in cases:
-        command = [plan.python, plan.root / "bench/packed_torch.py", model, *times,
-                   "--batch", batch, "--mode", mode]
-        try:
-            add_network(report, name, f"torch {mode}", last_json(clock.run(command)))
-            done += 1
-        except Failure as failure:
-            problems.append(f"{mode} of {name}, batch {batch}: {failure}")
-        except subprocess.TimeoutExpired:
-            problems.append(f"no time left for {mode} of {name}, batch {batch}, and what follows")
-            break
-    if done == 0:
-        raise Failure("; ".join(problems))
-    return "; ".join([f"{done} of {len(cases)} cases", *problems])
+            try:
+                output = clock.run([plan.program, "bench", *words, *options, "--batch", batch,
+                                    "--iterations", iterations])
+                add_network(report, name, "yolocu", json.loads(output))
+            except Failure as failure:  # the others may do
+                problems.append(f"{name}, batch {batch}: {failure}")
+                outputs += failure.output
+    if problems:
+        raise Failure("; ".join(problems), outputs)
+    return f"{len(models)} networks, {len(batches)} batches each"
 
 
 def kernels(plan, clock, report):
     program = test_program(plan, "bench/kernel_bench")
     if plan.dry_run:
         raise Skip("times of kernels need a GPU")
-    result = last_json(clock.run([program, "--device", "cuda", "--network", "gelan-c",
-                                  "--benchmark_format=json"]))
-    report["kernels"] = result["benchmarks"]
-    return f"{len(result['benchmarks'])} kernels"
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "kernels.json"
+        output = clock.run([program, "--device", "cuda", "--network", "gelan-c",
+                            f"--benchmark_out={path}", "--benchmark_out_format=json"])
+        benchmarks = json.loads(path.read_text())["benchmarks"]
+    report["kernels"] = kernel_table.rows_of(benchmarks)
+    errors = kernel_table.errors_of(benchmarks)
+    if errors or not report["kernels"]:
+        raise Failure("; ".join(errors) or "no kernel was measured", output)
+    return f"{len(report['kernels'])} cases of gelan-c"
+
+
+def torch_networks(plan, clock, report):
+    return torch_in_modes(plan, clock, report, ["eager", "graph"])
+
+
+def torch_compile(plan, clock, report):
+    if not plan.compile or plan.dry_run:
+        raise Skip("takes minutes: only with --compile, on a GPU")
+    return torch_in_modes(plan, clock, report, ["compile"])
+
+
+def torch_in_modes(plan, clock, report, modes):
+    """As many models as the limit allows; what PyTorch cannot do is named and left out."""
+    version = torch_version(plan, clock)
+    options = ["--device", "cuda", "--precision", "fp16", "--iterations", "100", "--warmup", "10",
+               "--batch", "1", "32", "--mode", *modes]
+    if plan.dry_run:
+        options = ["--iterations", "1", "--warmup", "0", "--size", "64", "--mode", "eager"]
+    script = plan.root / "bench/packed_torch.py"
+    problems, done = [], 0
+    with tempfile.TemporaryDirectory() as folder:
+        for name, model in torch_models(plan, clock, pathlib.Path(folder)):
+            try:
+                output = clock.run([plan.python, script, model, *options])
+            except Failure as failure:
+                output = failure.output
+                problems.append(f"{name}: {failure}")
+            except subprocess.TimeoutExpired as late:
+                output = late.output
+                problems.append(f"no time left for all of {name} and what follows")
+            for result in json_lines(output):
+                add_network(report, name, f"torch {result['mode']}", result)
+                done += 1
+            if clock.left() <= 0:
+                break
+    if done == 0:
+        raise Failure("; ".join(problems), output)
+    return "; ".join([f"torch {version}: {done} times", *problems])
+
+
+def torch_version(plan, clock):
+    output = clock.run([plan.python, "-c", "import torch; print(torch.__version__, "
+                        "torch.cuda.is_available())"], fails=False)
+    words = output.strip().splitlines()[-1].split()  # warnings may stand before it
+    if len(words) != 2 or (words[1] != "True" and not plan.dry_run):
+        raise Skip(f"no PyTorch with CUDA in {plan.python}")
+    return words[0]
+
+
+def torch_models(plan, clock, folder):
+    """(name as in `networks`, packed file), each made when its turn comes."""
+    yield "embedded", plan.embedded
+    for architecture in ARCHITECTURES[:1] if plan.dry_run else TORCH_ARCHITECTURES:
+        path = folder / f"{architecture}.yolocu"
+        clock.run([plan.program, "convert", "--arch", architecture, "--synthetic", "1", "--dtype",
+                   "fp16", "-o", path])
+        yield made_up(architecture), path
+    for model in plan.models:
+        yield model.stem, model
+
+
+def sanitizer(plan, clock, report):
+    with tempfile.TemporaryDirectory() as folder:
+        x, y = pathlib.Path(folder) / "x.npy", pathlib.Path(folder) / "y.npy"
+        write_picture(x, 64)
+        script = plan.root / "cmake/compute_sanitizer.sh"
+        command = [script, "--command", plan.program, "run", plan.embedded, "--input", x,
+                   "--output", y, "--device", plan.device]
+        if plan.dry_run:
+            raise Skip("compute-sanitizer needs a GPU")
+        clock.run(command)
+    return "memcheck and racecheck of a run at 64x64: clean"
 
 
 # ------------------------------------------------------------------------------------------------
 
 
 def write_picture(path, size):
-    """A code of 21 x 21 modules with finder patterns on noisy grey: something for the embedded model
-    to find. RGB in 0..1, the same every time."""
+    """A code of 21 x 21 modules with finder patterns on noisy grey: something for the embedded
+    model to find. RGB in 0..1, the same every time."""
     numbers = random.Random(1)
     modules = [[numbers.random() < 0.5 for _ in range(21)] for _ in range(21)]
     for top, left in ((0, 0), (0, 14), (14, 0)):
@@ -252,44 +269,39 @@ def write_picture(path, size):
     npy.write_npy(path, (1, 3, size, size), plane * 3)
 
 
-def last_json(output):
-    """The JSON document that ends an output; libraries may print warnings before it."""
-    return json.loads(output[output.index("\n{") if "\n{" in output else output.index("{"):])
+def json_lines(output):
+    """The JSON objects of an output, a line each; libraries may print warnings between them, and
+    the last line may have been cut off."""
+    results = []
+    for line in output.splitlines():
+        try:
+            results += [json.loads(line)] if line.startswith("{") else []
+        except ValueError:
+            pass
+    return results
 
 
 def add_network(report, model, runner, result):
     report["networks"].append({**result, "model": model, "runner": runner})
 
 
-# name, seconds, step; less than 9 minutes together, so that no step can take another's time
-STEPS = [("conformance", 60, conformance), ("kernel tests", 100, kernel_tests),
-         ("sanitizer", 60, sanitizer), ("predictions", 45, predictions),
-         ("detections", 20, detections), ("networks", 90, networks),
-         ("torch", 120, torch_networks), ("kernels", 40, kernels)]
+# name, seconds, step. Less than 9 minutes together, so that no step can take another's time.
+STEPS = [("conformance", 45, conformance), ("kernel tests", 60, kernel_tests),
+         ("predictions", 45, predictions), ("detections", 20, detections),
+         ("networks", 90, networks), ("kernels", 30, kernels), ("torch", 60, torch_networks),
+         ("sanitizer", 60, sanitizer), ("torch.compile", 120, torch_compile)]
 
 
-def run_step(plan, clock, report, limit, step):
-    """(status, text)"""
-    try:
-        clock.begin_step(limit)
-        return "ok", step(plan, clock, report)
-    except Skip as reason:
-        return "skipped", str(reason)
-    except subprocess.TimeoutExpired as late:
-        return "timed out", f"{pathlib.Path(str(late.cmd[0])).name} took longer than {limit} s"
-    except (Failure, OSError, ValueError, KeyError, IndexError) as error:
-        return "failed", f"{type(error).__name__}: {error}" if not isinstance(error, Failure) \
-            else str(error)
-
-
-def run_all(plan, seconds, steps=None):
-    """Runs the steps; what they found: steps, networks and what single steps add."""
+def run_all(plan, seconds, report, save):
+    """Runs the steps and adds what they find to `report`: steps, networks and what single steps
+    add. save(report) after each, for whoever started this may end it."""
     clock = Clock(seconds)
-    report = {"steps": [], "networks": []}
-    for name, limit, step in steps or STEPS:
+    report.update(steps=[], networks=[])
+    for name, limit, step in STEPS:
         start = time.monotonic()
-        status, text = run_step(plan, clock, report, limit, step)
+        outcome = run_step(plan, clock, report, limit, step)
         took = round(time.monotonic() - start, 1)
-        report["steps"].append({"name": name, "status": status, "seconds": took, "text": text})
-        print(f"{name}: {status} ({took} s): {text}", file=sys.stderr, flush=True)
-    return report
+        report["steps"].append({"name": name, "seconds": took, **outcome})
+        print(f"{name}: {outcome['status']} ({took} s): {outcome['text']}",
+              *outcome.get("output", []), sep="\n    ", file=sys.stderr, flush=True)
+        save(report)

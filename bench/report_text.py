@@ -2,6 +2,8 @@
 
 import json
 
+import kernel_table
+
 
 def table(head, rows):
     lines = [head, ["---"] * len(head)] + rows
@@ -21,10 +23,28 @@ def network_table(networks):
     return table(["model", "input", "batch", *runners], rows)
 
 
+def kernel_tables(rows):
+    """Sums by family, and the slowest cases."""
+    number = lambda value: "" if value is None else f"{value:.1f}"
+    text = ("\nLaunches of gelan-c by themselves, operands in DRAM; us: the sum of layers x time. "
+            "All cases are in the JSON file.\n\n")
+    text += table(["family", "layers", "us"],
+                  [[name, layers, number(us)]
+                   for name, (layers, us) in kernel_table.families(rows).items()])
+    text += f"\nThe {kernel_table.SLOWEST} of the largest layers x time:\n\n"
+    return text + table(
+        ["kernel", "layers", "layers x us", "us", "cuBLASLt us", "TFLOP/s", "GB/s", "roof_%"],
+        [[row["name"], int(row["layers"]), number(kernel_table.total_us(row)),
+          number(row["real_time"]), number(peer),
+          *(number(row.get(key)) for key in ("TFLOP/s", "GB/s", "roof_%"))]
+         for row, peer in kernel_table.slowest(rows)])
+
+
 def markdown(report):
     text = f"# {report['card']}, {report['date']}\n\n"
     if report["dry_run"]:
-        text += "A dry run without a GPU: no GPU was used, and no time here says anything of one.\n\n"
+        text += ("A dry run without a GPU: no GPU was used, and no time here says anything of one."
+                 "\n\n")
     if report["facts"]:
         text += table(["nvidia-smi", ""], [[k, v] for k, v in report["facts"].items()]) + "\n"
     rows = [[s["name"], s["status"], s["seconds"], s["text"].replace("|", "/")]
@@ -34,8 +54,7 @@ def markdown(report):
         text += "\nNetwork only, input resident, ms: median (p99).\n\n"
         text += network_table(report["networks"])
     if report.get("kernels"):
-        rows = [[k["name"], f"{k['real_time']:.3f} {k['time_unit']}"] for k in report["kernels"]]
-        text += "\n" + table(["kernel", "time"], rows)
+        text += kernel_tables(report["kernels"])
     return text
 
 

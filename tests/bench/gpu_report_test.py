@@ -1,4 +1,4 @@
-"""bench/gpu_report without a GPU: its dry run, its limits, and that it notices what is wrong.
+"""bench/gpu_report without a GPU: its dry run, the way that it takes with one, and its files.
 
 Usage: gpu_report_test.py SOURCE_DIR BUILD_DIR
 """
@@ -8,22 +8,16 @@ import importlib.machinery
 import importlib.util
 import json
 import os
-import pathlib
-import stat
 import subprocess
 import sys
-import tempfile
-import time
 import unittest
 
-SOURCE, BUILD = (pathlib.Path(word) for word in sys.argv[1:3])
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(SOURCE / "bench"))
+from report_fixture import BUILD, SOURCE, TemporaryFolder
 
-import agreement  # noqa: E402
-import npy  # noqa: E402
-import report_steps  # noqa: E402
-import report_text  # noqa: E402
+import agreement
+import npy
+import report_steps
+import report_text
 
 SCRIPT = SOURCE / "bench/gpu_report"
 
@@ -41,25 +35,6 @@ def run_script(*words):
                           env=environment)
 
 
-class TemporaryFolder(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
-
-    def script(self, name, text):
-        """An executable file in the folder, which makes its parents."""
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        return path
-
-    def plan(self, program):
-        return report_steps.Plan(root=SOURCE, program=program, tests=self.folder, models=[],
-                                 python=sys.executable, dry_run=True)
-
-
 class DryRun(TemporaryFolder):
     def test_everything_but_the_gpu(self):
         result = run_script(str(BUILD), "--tests", str(BUILD), "--out", self.folder, "--dry-run")
@@ -75,7 +50,9 @@ class DryRun(TemporaryFolder):
         self.assertEqual(steps["sanitizer"]["status"], "skipped")
         self.assertNotEqual(steps["detections"]["text"][0], "0")  # the picture has objects
         ours = [n for n in report["networks"] if n["runner"] == "yolocu"]
-        self.assertEqual([n["batch"] for n in ours], [1, 2])
+        self.assertEqual([(n["model"], n["batch"]) for n in ours],
+                         [("embedded", 1), ("embedded", 2), ("gelan-t, made-up weights", 1),
+                          ("gelan-t, made-up weights", 2)])
         self.assertEqual(ours[0]["device"], "emulated")
         self.assertGreater(ours[0]["median_ms"], 0)
         text = (self.folder / files[1]).read_text()
@@ -100,7 +77,8 @@ class DryRun(TemporaryFolder):
 # Stands for yolocu: everything small, and on the emulated device.
 SMALL_PROGRAM = """#!{python}
 import os, sys
-small = {{"cuda": "emulated", "1000": "2", "200": "1", "20": "0", "32": "2"}}
+small = {{"cuda": "emulated", "1000": "2", "100": "1", "20": "0", "32": "2", "gelan-c": "gelan-t",
+          "gelan-e": "gelan-t", "yolov7": "yolov7-tiny"}}
 words = [small.get(word, word) for word in sys.argv[1:]]
 size = {{"bench": ["--size", "64"], "detect": ["--size", "320"]}}.get(words[0], [])
 os.execv({program!r}, ["yolocu", *words, *size])
@@ -136,59 +114,13 @@ class WithACardInNameOnly(TemporaryFolder):
         for name in ("sanitizer", "predictions", "detections", "networks"):
             self.assertEqual(statuses[name], "ok", report["steps"])
         self.assertEqual(statuses["kernel tests"], "skipped")
-        self.assertEqual([n["iterations"] for n in report["networks"]], [2, 1])
+        names = ["embedded", *(report_steps.made_up(a) for a in report_steps.ARCHITECTURES)]
+        self.assertEqual([(n["model"], n["iterations"]) for n in report["networks"]],
+                         [(name, iterations) for name in names for iterations in (2, 1)])
+        self.assertEqual([n["end_to_end"] is None for n in report["networks"]],
+                         [False, *11 * [True]])  # of batch 1 and true weights
         self.assertEqual(report["correctness"]["cuda"], report["correctness"]["emulated"])
         self.assertNotIn("dry run", report_path.with_suffix(".md").read_text())
-
-
-class Steps(TemporaryFolder):
-    def status(self, text, limit=10, seconds=10):
-        program = self.script("program", text)
-        clock = report_steps.Clock(seconds)
-        return report_steps.run_step(None, clock, {}, limit, lambda p, c, r: c.run([program]))
-
-    def test_outcomes(self):
-        self.assertEqual(self.status("#!/bin/sh\necho fine\n"), ("ok", "fine\n"))
-        status, text = self.status("#!/bin/sh\necho first; echo the cause >&2; exit 3\n")
-        self.assertEqual(status, "failed")
-        self.assertIn("exit 3: the cause", text)
-        self.assertEqual(self.status("#!/bin/sh\necho not here\nexit 77\n"),
-                         ("skipped", "not here"))
-        self.assertEqual(self.status("#!/bin/sh\n", seconds=0)[0], "skipped")
-
-    def test_a_step_beyond_its_limit_ends_with_all_that_it_started(self):
-        start = time.monotonic()
-        marker = self.folder / "late"
-        status, _ = self.status(f"#!/bin/sh\n(sleep 2; touch {marker}) &\nsleep 60\n", limit=0.5)
-        self.assertEqual(status, "timed out")
-        self.assertLess(time.monotonic() - start, 20)
-        time.sleep(max(0, start + 3 - time.monotonic()))
-        self.assertFalse(marker.exists())
-
-    # A program whose "emulated" device is off by ERROR in every value.
-    WRONG = """#!{python}
-import sys
-sys.path.insert(0, {bench!r})
-sys.dont_write_bytecode = True
-import npy
-words = dict(zip(sys.argv[3::2], sys.argv[4::2]))
-error = {{"reference": 0.0, "emulated": 1e-3, "cuda": {error}}}[words["--device"]]
-npy.write_npy(words["--output"], (1, 100, 6), [i + error for i in range(600)])
-"""
-
-    def predictions(self, error):
-        text = self.WRONG.format(python=sys.executable, bench=str(SOURCE / "bench"), error=error)
-        plan = self.plan(self.script("yolocu", text))
-        plan.dry_run = False  # the device is cuda
-        return report_steps.run_step(plan, report_steps.Clock(60), {}, 60,
-                                     report_steps.predictions)
-
-    def test_wrong_predictions_are_noticed(self):
-        self.assertEqual(self.predictions("2e-3")[0], "ok")
-        status, text = self.predictions("5e-3")
-        self.assertEqual(status, "failed")
-        self.assertIn("box mean", text)
-        self.assertEqual(self.predictions("float('nan')")[0], "failed")
 
 
 class Agreement(unittest.TestCase):

@@ -64,11 +64,14 @@ class PackedTorch(unittest.TestCase):
                 self.agrees(model, 64)
 
     def test_times(self):
-        result = json.loads(run(sys.executable, SCRIPT, SOURCE / "weights/demo/codes-nano.yolocu",
-                                "--size", 64, "--iterations", 3, "--warmup", 1))
-        self.assertEqual(result["iterations"], 3)
-        self.assertLessEqual(result["min_ms"], result["median_ms"])
-        self.assertLessEqual(result["median_ms"], result["p99_ms"])
+        output = run(sys.executable, SCRIPT, SOURCE / "weights/demo/codes-nano.yolocu",
+                     "--size", 64, "--iterations", 3, "--warmup", 1, "--batch", 1, 2)
+        results = [json.loads(line) for line in output.splitlines()]
+        self.assertEqual([(r["mode"], r["batch"], r["iterations"]) for r in results],
+                         [("eager", 1, 3), ("eager", 2, 3)])
+        for result in results:
+            self.assertLessEqual(result["min_ms"], result["median_ms"])
+            self.assertLessEqual(result["median_ms"], result["p99_ms"])
 
 
 if __name__ == "__main__":
