@@ -12,7 +12,7 @@
 namespace yolocu::emulation {
 namespace {
 
-constexpr int kPoison = 0xFF;  // also the NaN of MapFill::kNan
+constexpr int kPoison = 0xFF;
 
 void check_issue(Thread& thread, const BoxAccess& access, const BoxInstruction& instruction,
                  CallSite site) {
@@ -26,14 +26,13 @@ void check_issue(Thread& thread, const BoxAccess& access, const BoxInstruction& 
   if (!what.empty()) thread.cluster->fail(thread, site, std::move(what));
 }
 
-// What the copy fills chunk by chunk. MapFill::kNan: all bits set, a NaN of every float type; which
-// one the hardware writes is documented nowhere.
+// What the copy fills chunk by chunk.
 void fill_chunk(std::byte* to, const BoxChunk& chunk, MapFill fill) {
   if (chunk.valid_bytes == kBoxChunkBytes) {
     std::memcpy(to, chunk.global, kBoxChunkBytes);
     return;
   }
-  std::memset(to, fill == MapFill::kNan ? kPoison : 0, kBoxChunkBytes);
+  for (uint32_t i = 0; i < kBoxChunkBytes; ++i) to[i] = std::byte{map_fill_byte(fill, i)};
   if (chunk.valid_bytes > 0) std::memcpy(to + chunk.first_valid, chunk.global, chunk.valid_bytes);
 }
 
@@ -127,6 +126,9 @@ void read_source(Thread& thread, BulkStore& store) {
   });
 }
 
+// A store writes a chunk whole if it begins inside the tensor: see device/tensor_map.h. A store's
+// coordinates are not negative, so that no chunk begins outside and ends inside.
+//
 // From the issue on global memory may be written; nobody but who waits for it knows when.
 void begin_writes(Thread& thread, BulkStore& store) {
   const GlobalAccessor by = thread.cluster->accessor(thread, store.writer);
@@ -135,7 +137,7 @@ void begin_writes(Thread& thread, BulkStore& store) {
     check_global(thread, by,
                  {.kind = GlobalAccess::kWrite,
                   .address = chunk.global,
-                  .size = chunk.valid_bytes,
+                  .size = kBoxChunkBytes,
                   .site = store.site});
   });
 }
@@ -143,9 +145,7 @@ void begin_writes(Thread& thread, BulkStore& store) {
 void write_destination(Thread& thread, BulkStore& store) {
   const std::byte* from = store.bytes.data();
   for_each_chunk(store.access, [&](const BoxChunk& chunk) {
-    if (chunk.valid_bytes > 0) {
-      std::memcpy(chunk.global, from + chunk.first_valid, chunk.valid_bytes);
-    }
+    if (chunk.valid_bytes > 0) std::memcpy(chunk.global, from, kBoxChunkBytes);
     from += kBoxChunkBytes;
   });
   learn_agent(thread, store.writer);

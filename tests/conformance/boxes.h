@@ -70,10 +70,10 @@ inline int64_t swizzled(Swizzle swizzle, int64_t offset) {
 constexpr uint8_t kStale = 0x5A;
 constexpr uint32_t kStaleWord = 0x5A5A5A5A;
 
-// Every byte of an element outside the tensor. The manual does not give the bits of the NaN; all
-// ones is a guess.
-inline uint8_t fill_byte(MapFill fill) {
-  return fill == MapFill::kZero ? 0x00 : 0xFF;
+// Of an element outside the tensor. No manual gives the bits of the NaN; see map_fill_byte().
+inline uint8_t fill_byte(MapFill fill, int64_t byte) {
+  constexpr uint8_t kNan[] = {0xF7, 0x7F};
+  return fill == MapFill::kZero ? 0x00 : kNan[byte % 2];
 }
 
 constexpr int64_t kOutside = -1;
@@ -105,18 +105,21 @@ inline Bytes loaded_box(const BoxProblem& problem, std::span<const uint8_t> tens
   const int64_t size = problem.element_bytes();
   for_each_element(problem, [&](int64_t from, int64_t to) {
     for (int64_t byte = 0; byte < size; ++byte) {
-      shared[static_cast<size_t>(to + byte)] =
-          from == kOutside ? fill_byte(problem.fill) : tensor[static_cast<size_t>(from + byte)];
+      shared[static_cast<size_t>(to + byte)] = from == kOutside
+                                                   ? fill_byte(problem.fill, byte)
+                                                   : tensor[static_cast<size_t>(from + byte)];
     }
   });
   return shared;
 }
 
-// The tensor after the box is stored.
+// The tensor after the box is stored. What lies outside is dropped, but 16 bytes of a row that
+// begin inside are written whole: an H100 does so (driver 580.159, 2026-11-26), no manual says it.
 inline void store_into(Bytes& tensor, const BoxProblem& problem, std::span<const uint8_t> shared) {
+  constexpr int64_t kChunk = 16;
   for_each_element(problem, [&](int64_t to, int64_t from) {
-    if (to == kOutside) return;
-    for (int64_t byte = 0; byte < problem.element_bytes(); ++byte) {
+    if (to == kOutside || from % kChunk != 0) return;
+    for (int64_t byte = 0; byte < kChunk; ++byte) {
       tensor[static_cast<size_t>(to + byte)] = shared[static_cast<size_t>(from + byte)];
     }
   });

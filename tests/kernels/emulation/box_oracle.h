@@ -44,7 +44,9 @@ inline int64_t physical(int64_t address, Swizzle swizzle) {
 }
 
 // Shared memory from shared_address on after the access, from the coordinates of each element.
-inline std::vector<std::byte> expected_image(const BoxAccess& access, std::byte fill = kFill) {
+// fill: bytes 0 and 1, again and again, of an element outside.
+inline std::vector<std::byte> expected_image(const BoxAccess& access,
+                                             std::array<std::byte, 2> fill = {kFill, kFill}) {
   const TensorMapSpec& map = access.map;
   const int64_t element_bytes = map_type_bytes(map.type);
   const int64_t row_bytes = map.box[0] * element_bytes;
@@ -72,7 +74,8 @@ inline std::vector<std::byte> expected_image(const BoxAccess& access, std::byte 
     const auto at = static_cast<size_t>(physical(logical, map.swizzle) - access.shared_address);
     for (int64_t i = 0; i < element_bytes; ++i) {
       image[at + static_cast<size_t>(i)] =
-          inside ? static_cast<const std::byte*>(map.address)[offset + i] : fill;
+          inside ? static_cast<const std::byte*>(map.address)[offset + i]
+                 : fill[static_cast<size_t>(i % 2)];
     }
   }
   return image;

@@ -76,11 +76,12 @@ TEST(BulkLoad, BoxesByTheirDefinition) {
     access.map.address = tensor.data();
     const auto map = device::make_tensor_map(access.map);
     ASSERT_OK(map);
-    // What all float types read as NaN: the value itself is written nowhere.
-    const std::byte fill{access.map.fill == MapFill::kNan ? uint8_t{0xFF} : uint8_t{0}};
     const auto images =
         run_load(device, kLoads[access.map.rank - 1],
                  {.map = map.value(), .at = access.at, .address = access.shared_address});
+    const bool is_nan = access.map.fill == MapFill::kNan;
+    const auto fill =
+        is_nan ? std::array{std::byte{0xF7}, std::byte{0x7F}} : std::array<std::byte, 2>{};
     expect_image(images[0], access.shared_address, emulation::expected_image(access, fill));
   }
 }
@@ -100,7 +101,7 @@ TEST(BulkLoad, MulticastReachesTheBlocksOfItsMask) {
     const auto images =
         run_load(device, load_one_box<2>,
                  {.map = {access.map}, .at = access.at, .address = kBoxAt, .block_mask = mask}, 4);
-    const auto box = emulation::expected_image(access, std::byte{0});
+    const auto box = emulation::expected_image(access, {});
     for (size_t block = 0; block < 4; ++block) {
       SCOPED_TRACE(block);
       expect_image(images[block], kBoxAt,
@@ -145,7 +146,8 @@ using StoreKernel = void (*)(const CopyArguments);
 constexpr StoreKernel kStores[] = {store_one_box<1>, store_one_box<2>, store_one_box<3>,
                                    store_one_box<4>, store_one_box<5>};
 
-// Every byte of the tensor after the store, from the coordinates of each element of the box.
+// Every byte of the tensor after the store, from the coordinates of each element of the box; 16
+// bytes of a row that begin inside are written whole.
 void expect_stored(const BoxAccess& access, std::vector<std::byte> expected,
                    const std::vector<uint8_t>& actual) {
   const TensorMapSpec& map = access.map;
@@ -162,11 +164,11 @@ void expect_stored(const BoxAccess& access, std::vector<std::byte> expected,
       inside = inside && coordinate < map.size[d];
       offset += coordinate * (d == 0 ? size : map.stride_bytes[d]);
     }
-    if (!inside) continue;
+    if (!inside || flat % count[0] * size % 16 != 0) continue;
     const int64_t logical =
         access.shared_address + flat / count[0] * pitch + flat % count[0] * size;
     const int64_t from = emulation::physical(logical, map.swizzle);
-    for (int64_t i = 0; i < size; ++i) {
+    for (int64_t i = 0; i < 16; ++i) {
       expected[static_cast<size_t>(offset + i)] = static_cast<std::byte>((from + i) * 7 % 251);
     }
   }
@@ -201,6 +203,22 @@ TEST(BulkStore, BoxesByTheirDefinition) {
                              .shared_bytes = shared_bytes}));
     expect_stored(access, random.memory(), tensor.download().value());
   }
+}
+
+TEST(BulkStore, WritesPastATensorThatEndsWithinAChunk) {
+  EmulatedDevice device;
+  const auto store = [&](size_t bytes) {
+    auto tensor = upload_bytes(device, std::vector<std::byte>(bytes));
+    const TensorMapSpec map = {
+        .type = MapType::kU8, .rank = 1, .address = tensor.data(), .size = {100}, .box = {64}};
+    return device.launch(named_kernel("store", store_one_box<1>),
+                         {.block = {64}, .shared_bytes = 128},
+                         {.map = {map}, .at = {64}, .address = 0, .shared_bytes = 128});
+  };
+  ASSERT_OK(store(112));
+  const Status status = store(100);
+  ASSERT_FALSE(status.ok());
+  EXPECT_NE(status.message().find("out of bounds"), std::string::npos) << status.message();
 }
 
 // Rows of the box that lie outside the tensor are dropped, so nobody has to write them.

@@ -28,7 +28,8 @@ class RandomAccesses {
       map.stride_bytes[d] = (extent + 15) / 16 * 16 + 16 * between(0, 2);
       extent = map.stride_bytes[d] * (map.size[d] - 1) + extent;
     }
-    memory_.assign(static_cast<size_t>(extent), std::byte{});
+    memory_.assign(static_cast<size_t>((extent + 15) / 16 * 16),
+                   std::byte{});  // stores fill chunks
     for (std::byte& byte : memory_) byte = static_cast<std::byte>(between(0, 255));
     map.address = memory_.data();
   }
