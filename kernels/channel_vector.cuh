@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "engine/base/dtype.h"
+#include "kernels/device/dependent_launch.h"
 #include "kernels/device/memory.h"
 #include "kernels/device/numeric.h"
 #include "kernels/device/threads.h"
@@ -77,6 +78,8 @@ YOLOCU_DEVICE void store_numbers(device::GlobalPtr<T> y, int64_t index,
 // kCount elements.
 template <int kCount, typename Work>
 YOLOCU_DEVICE void for_each_run(int pixels, int channels, const Work& work) {
+  device::wait_for_prior_grids();
+  device::allow_next_grid();
   const int whole = channels / kCount * kCount;
   const auto lanes = static_cast<int>(device::block_extent().x);
   const auto lane = static_cast<int>(device::thread_index().x);

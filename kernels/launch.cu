@@ -54,20 +54,28 @@ struct Attributes {
   cudaLaunchAttribute list[2];
   unsigned count = 0;
 
-  explicit Attributes(const LaunchConfig& config) {
+  Attributes(const LaunchConfig& config, bool has_dependent_launch) {
     const dim3 cluster = to_dim3(config.cluster);
     if (cluster.x * cluster.y * cluster.z > 1) {
       cudaLaunchAttribute& attribute = list[count++];
       attribute.id = cudaLaunchAttributeClusterDimension;
       attribute.val.clusterDim = {cluster.x, cluster.y, cluster.z};
     }
-    if (config.start == StartRule::kOverlapPrevious) {
+    if (config.start == StartRule::kOverlapPrevious && has_dependent_launch) {
       cudaLaunchAttribute& attribute = list[count++];
       attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
       attribute.val.programmaticStreamSerializationAllowed = 1;
     }
   }
 };
+
+// Of the current device, since sm_90. An error shows at the launch.
+bool has_dependent_launch() {
+  int device = 0, major = 0;
+  cudaGetDevice(&device);
+  cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+  return major >= 9;
+}
 
 }  // namespace
 
@@ -97,7 +105,7 @@ Status launch_untyped(std::string_view name, CallSite site, const LaunchConfig& 
                                          static_cast<int>(config.shared_bytes)),
                     what, site));
   }
-  Attributes attributes(config);
+  Attributes attributes(config, has_dependent_launch());
   cudaLaunchConfig_t launch{};
   launch.gridDim = to_dim3(config.grid);
   launch.blockDim = to_dim3(config.block);

@@ -26,7 +26,8 @@ struct Extent3 {
   int64_t x = 1, y = 1, z = 1;
 };
 
-// kOverlapPrevious: programmatic dependent launch, device/dependent_launch.h.
+// kOverlapPrevious: programmatic dependent launch, device/dependent_launch.h. Devices before sm_90
+// know it not and start the kernel after the previous one.
 enum class StartRule : uint8_t { kAfterPrevious, kOverlapPrevious };
 
 struct LaunchConfig {

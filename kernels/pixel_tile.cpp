@@ -14,6 +14,7 @@ LaunchConfig pixel_tile(int64_t pixels, int64_t channels, int64_t vector_element
   const int64_t rows = kPixelTileThreads / lanes;
   return {.grid = {std::min(kMostBlocks, (pixels + rows - 1) / rows)},
           .block = {lanes, rows},
+          .start = StartRule::kOverlapPrevious,
           .stream = stream};
 }
 

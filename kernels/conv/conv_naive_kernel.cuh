@@ -39,6 +39,8 @@ YOLOCU_DEVICE float naive_sum(const ConvArguments<T>& arguments, int pixel, int 
 // grid (ceil(N*P*Q*K / threads)), block (threads), no shared memory.
 template <typename T>
 YOLOCU_KERNEL conv_naive_kernel(YOLOCU_KERNEL_PARAM ConvArguments<T> arguments) {
+  device::wait_for_prior_grids();
+  device::allow_next_grid();
   const ConvShape& shape = arguments.shape;
   const int64_t channels = int64_t{shape.out_channels} * shape.groups;
   const int64_t count = channels * shape.pixels;

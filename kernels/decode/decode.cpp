@@ -160,7 +160,8 @@ Result<DecodeVariant> select_decode(const DecodeProblem& problem) {
 LaunchConfig decode_launch(const DecodeProblem& problem) {
   constexpr int64_t kWarps = kDecodeThreads / 32;
   const int64_t rows = problem.batch * problem.anchors();
-  return {.grid = {std::min(kMost, (rows + kWarps - 1) / kWarps)}, .block = {kDecodeThreads}};
+  return {.grid = {std::min(kMost, (rows + kWarps - 1) / kWarps)}, .block = {kDecodeThreads},
+          .start = StartRule::kOverlapPrevious};
 }
 
 float least_logit(float confidence) {

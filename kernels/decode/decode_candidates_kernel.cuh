@@ -125,6 +125,8 @@ YOLOCU_DEVICE void visit_candidates(const Row& row, int number, int classes,
 template <typename T, DecodeHead kHead>
 YOLOCU_KERNEL decode_candidates_kernel(YOLOCU_KERNEL_PARAM DecodeArguments<T> arguments,
                                        YOLOCU_KERNEL_PARAM CandidateArguments target) {
+  device::wait_for_prior_grids();
+  device::allow_next_grid();
   const int64_t count = int64_t{arguments.batch} * arguments.anchors;
   const WarpOfGrid warp = warp_of_grid();
   for (int64_t i = warp.number; i < count; i += warp.count) {

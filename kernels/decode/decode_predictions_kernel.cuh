@@ -11,6 +11,8 @@ inline namespace YOLOCU_TARGET {
 template <typename T, DecodeHead kHead>
 YOLOCU_KERNEL decode_predictions_kernel(YOLOCU_KERNEL_PARAM DecodeArguments<T> arguments,
                                         YOLOCU_KERNEL_PARAM PredictionArguments target) {
+  device::wait_for_prior_grids();
+  device::allow_next_grid();
   const auto lane = static_cast<int>(device::lane());
   const int64_t count = int64_t{arguments.batch} * arguments.anchors;
   const WarpOfGrid warp = warp_of_grid();

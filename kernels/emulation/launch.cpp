@@ -40,10 +40,12 @@ Status check_device_limits(std::string_view name, const LaunchConfig& config, in
   if (blocks > 1) {
     return unsupported(str_cat("kernel ", name, ": clusters need sm_90", device));
   }
-  if (config.start == StartRule::kOverlapPrevious) {
-    return unsupported(str_cat("kernel ", name, ": dependent launches need sm_90", device));
-  }
   return {};
+}
+
+// Cards before sm_90 start no launch early.
+StartRule start_rule(const LaunchConfig& config, int capability) {
+  return capability < 90 ? StartRule::kAfterPrevious : config.start;
 }
 
 LaunchShape shape_of(const Launch& launch) {
@@ -70,7 +72,7 @@ Status EmulatedDevice::run(std::string_view name, const LaunchConfig& config,
                 .memory = &memory_,
                 .epoch = {},
                 .kernel = std::move(kernel),
-                .start = config.start,
+                .start = start_rule(config, options_.compute_capability),
                 .state = &state};
   const uint64_t clusters = volume(clusters_of(launch));
   if (clusters > UINT32_MAX) {
