@@ -63,13 +63,13 @@ YOLOCU_DEVICE uint32_t pack_pair(float low, float high) {
 
 YOLOCU_DEVICE float fast_exp(float value) {
   float result;
-  asm("ex2.approx.f32 %0, %1;" : "=f"(result) : "f"(value * 1.44269504f));
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(value * 1.44269504f));
   return result;
 }
 
 YOLOCU_DEVICE float fast_reciprocal(float value) {
   float result;
-  asm("rcp.approx.f32 %0, %1;" : "=f"(result) : "f"(value));
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(value));
   return result;
 }
 
