@@ -19,6 +19,12 @@ Result<int64_t> attribute(int ordinal, cudaDeviceAttr which) {
   return int64_t{value};
 }
 
+#if defined(YOLOCU_HAS_SM90A)
+constexpr bool kHasSm90aCode = true;
+#else
+constexpr bool kHasSm90aCode = false;
+#endif
+
 Result<DeviceInfo> query_device(int ordinal) {
   cudaDeviceProp properties{};
   YOLOCU_RETURN_IF_ERROR(
@@ -31,7 +37,9 @@ Result<DeviceInfo> query_device(int ordinal) {
                     .compute_minor = properties.minor,
                     .multiprocessors = properties.multiProcessorCount,
                     .memory_bytes = static_cast<int64_t>(properties.totalGlobalMem),
-                    .shared_bytes_per_block = shared_bytes};
+                    .shared_bytes_per_block = shared_bytes,
+                    .has_wgmma =
+                        kHasSm90aCode && properties.major == 9 && properties.minor == 0};
 }
 
 Status check_driver(const DeviceList& list) {

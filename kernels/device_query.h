@@ -16,6 +16,7 @@ struct DeviceInfo {
   int64_t multiprocessors = 0;
   int64_t memory_bytes = 0;
   int64_t shared_bytes_per_block = 0;  // at most, when a kernel asks for it
+  bool has_wgmma = false;              // a card of sm_90, and code of sm_90a for it in this build
 };
 
 struct DeviceList {

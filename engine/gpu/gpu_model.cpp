@@ -74,7 +74,8 @@ Result<DType> gpu_dtype(Precision precision) {
 
 ConvDevice conv_device(const DeviceInfo& info) {
   return {.multiprocessors = info.multiprocessors,
-          .shared_bytes_per_block = info.shared_bytes_per_block};
+          .shared_bytes_per_block = info.shared_bytes_per_block,
+          .has_wgmma = info.has_wgmma};
 }
 
 Result<std::shared_ptr<GpuModel>> GpuModel::create(std::shared_ptr<const Model> model,

@@ -32,11 +32,18 @@ constexpr auto kVariants = std::to_array<ConvVariant>({
    DType::dtype,                                                                          \
    {block_m, block_n, block_k, warp_m, warp_n, stages},                                   \
    load_bytes},
+#define WGMMA(name, dtype, block_m, block_n, stages) \
+  {#name,                                            \
+   ConvAlgorithm::kWarpgroupGemm,                    \
+   DType::dtype,                                     \
+   {block_m, block_n, 64, 16, block_n, stages},      \
+   16},
 #include "kernels/conv/variants.inc"
 #undef NAIVE
 #undef DEPTHWISE
 #undef TILED
 #undef IGEMM
+#undef WGMMA
 });
 
 struct Extent {
@@ -145,8 +152,7 @@ Status check_problem(const ConvProblem& problem) {
 }
 
 bool is_tiled(const ConvVariant& variant) {
-  return variant.algorithm == ConvAlgorithm::kTiled ||
-         variant.algorithm == ConvAlgorithm::kImplicitGemm;
+  return variant.algorithm == ConvAlgorithm::kTiled || may_split(variant.algorithm);
 }
 
 // True if x, and w where it is tiled, can be read `bytes` at a time without leaving a filter
@@ -242,7 +248,7 @@ Status can_implement(const ConvChoice& choice, const ConvProblem& problem) {
   const ConvVariant& variant = choice.variant;
   YOLOCU_RETURN_IF_ERROR(can_implement(variant, problem));
   if (choice.splits == 1) return {};
-  if (variant.algorithm != ConvAlgorithm::kImplicitGemm || problem.groups != 1) {
+  if (!may_split(variant.algorithm) || problem.groups != 1) {
     return unsupported(
         str_cat(variant.name, ": only implicit GEMMs of one group have splits of k"));
   }
@@ -304,7 +310,8 @@ LaunchConfig conv_launch(const ConvChoice& choice, const ConvProblem& problem) {
     const int64_t outputs = problem.out_pixels() * problem.out_channels;
     constexpr int64_t kMostBlocks = INT32_MAX;
     return {.grid = {std::min(kMostBlocks, ceil_div(outputs, kConvNaiveThreads))},
-            .block = {kConvNaiveThreads}};
+            .block = {kConvNaiveThreads},
+            .start = StartRule::kOverlapPrevious};
   }
   if (variant.algorithm == ConvAlgorithm::kDepthwise) {
     const int64_t elements = variant.load_bytes / size_bytes(problem.dtype);
@@ -312,7 +319,8 @@ LaunchConfig conv_launch(const ConvChoice& choice, const ConvProblem& problem) {
   }
   return {.grid = {conv_tiles(variant, problem), choice.splits, problem.groups},
           .block = {variant.tile.threads()},
-          .shared_bytes = variant.tile.shared_bytes()};
+          .shared_bytes = variant.tile.shared_bytes(),
+          .start = StartRule::kOverlapPrevious};
 }
 
 }  // namespace yolocu

@@ -5,6 +5,7 @@
 #include "kernels/conv/conv_igemm_kernel.cuh"
 #include "kernels/conv/conv_naive_kernel.cuh"
 #include "kernels/conv/conv_tiled_kernel.cuh"
+#include "kernels/conv/conv_wgmma.h"
 #include "kernels/conv/tile.h"
 #include "kernels/kernel_table.h"
 
@@ -24,6 +25,10 @@ Status conv(const ConvTensors& tensors, const ConvProblem& problem, const ConvCh
   const ConvVariant& variant = choice.variant;
   LaunchConfig config = conv_launch(choice, problem);
   config.stream = stream;
+  if (variant.algorithm == ConvAlgorithm::kWarpgroupGemm) {
+    return launch_conv_wgmma(tensors, problem, choice, config);
+  }
+#define WGMMA(...)
 #define NAIVE(variant_name, dtype)                                                \
   if (variant.name == #variant_name) {                                            \
     using Element = ConvElement<DType::dtype>;                                    \
@@ -58,6 +63,7 @@ Status conv(const ConvTensors& tensors, const ConvProblem& problem, const ConvCh
 #undef DEPTHWISE
 #undef TILED
 #undef IGEMM
+#undef WGMMA
   return invalid_argument(str_cat("conv: no variant is called ", variant.name));
 }
 

@@ -61,7 +61,13 @@ struct ConvProblem {
 // kDepthwise: groups = C = K; a thread computes 8 channels of a pixel, or 1.
 // kImplicitGemm: a block computes block_m x block_n of the product M = N*P*Q, N = K/groups,
 // K = R*S*C/groups by mma.sync, its operands staged through shared memory by cp.async.
-enum class ConvAlgorithm : uint8_t { kNaive, kTiled, kDepthwise, kImplicitGemm };
+// kWarpgroupGemm: the same by wgmma, whose operands stay in shared memory. sm_90a alone.
+enum class ConvAlgorithm : uint8_t { kNaive, kTiled, kDepthwise, kImplicitGemm, kWarpgroupGemm };
+
+// The implicit GEMMs on tensor cores: their sums over k may be divided among blocks.
+constexpr bool may_split(ConvAlgorithm algorithm) {
+  return algorithm == ConvAlgorithm::kImplicitGemm || algorithm == ConvAlgorithm::kWarpgroupGemm;
+}
 
 // Compile-time choices of kTiled and kImplicitGemm, in elements. All 0 for the
 // others.
@@ -74,11 +80,17 @@ struct ConvTile {
   constexpr int warps() const { return warp_m == 0 ? 0 : (block_m / warp_m) * (block_n / warp_n); }
   constexpr int threads() const { return warps() * 32; }
   constexpr int stage_bytes() const { return (block_m + block_n) * block_k * element_bytes; }
-  constexpr int shared_bytes() const { return stages * stage_bytes(); }
+  constexpr int sum_bytes() const { return block_m * block_n * 4; }
+  // Of a block: the ring of stages, then, in its place, the sums on their way to y.
+  constexpr int shared_bytes() const {
+    const int ring = stages * stage_bytes();
+    return ring > sum_bytes() ? ring : sum_bytes();
+  }
 };
 
 // One line of variants.inc. The name reads conv_naive_<dtype>, conv_depthwise_<dtype>_v<load bytes>
-// or conv_{tiled,igemm}_<dtype>_b<block m>x<n>x<k>_w<warp m>x<n>_s<stages>_v<load bytes>.
+// or conv_{tiled,igemm}_<dtype>_b<block m>x<n>x<k>_w<warp m>x<n>_s<stages>_v<load bytes>, where
+// conv_wgmma has no warps.
 struct ConvVariant {
   std::string_view name;
   ConvAlgorithm algorithm;
@@ -118,7 +130,11 @@ Status can_implement(const ConvChoice& choice, const ConvProblem& problem);
 struct ConvDevice {
   int64_t multiprocessors = 108;                // A100
   int64_t shared_bytes_per_block = 163 * 1024;  // sm_80
+  bool has_wgmma = false;                       // sm_90a, and code for it
 };
+
+// can_implement, and kUnsupported where the device has too little shared memory or no wgmma.
+Status can_run(const ConvChoice& choice, const ConvProblem& problem, const ConvDevice& device);
 
 // The tiled variant and splits of lowest conv_cost; where each input channel is a group of its own
 // and there is no product, the kDepthwise variant of the widest loads, else the naive one. Errors

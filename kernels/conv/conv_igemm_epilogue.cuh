@@ -69,9 +69,11 @@ YOLOCU_DEVICE void sum_splits(float (&values)[kRunChannels], const ConvArguments
 // y of the warp's part of the tile, of the partial sums. pixel, channel: the warp's first.
 template <ConvTile kTile, typename T>
 YOLOCU_DEVICE void finish_splits(const ConvArguments<T>& arguments, int pixel, int channel) {
+  YOLOCU_ROLL
   for (int n = 0; n < kTile.warp_n / kSliceColumns; ++n) {
     const ChannelRun run = run_of_slice(arguments, channel, n);
     if (run.count <= 0) continue;
+    YOLOCU_ROLL
     for (int row = 0; row < kTile.warp_m / 8; ++row) {  // half slices
       const int m = row / 2, half = row % 2;
       const int run_pixel = pixel + m * kSliceRows + run_row(half);
@@ -85,12 +87,12 @@ YOLOCU_DEVICE void finish_splits(const ConvArguments<T>& arguments, int pixel, i
 
 // y of the block's tile; nobody reads or writes its shared memory any more. pixel, channel: the
 // warp's first.
-template <typename T, ConvTile kTile>
-YOLOCU_DEVICE void finish_block(const ConvSums<T, kTile>& sums, const ConvArguments<T>& arguments,
-                                int pixel, int channel) {
+template <ConvTile kTile, typename T, typename Sums>
+YOLOCU_DEVICE void finish_block(const Sums& sums, const ConvArguments<T>& arguments, int pixel,
+                                int channel) {
   const bool is_split = device::grid_extent().y > 1;
   const int split = static_cast<int>(device::block_index().y);
-  for_each_run_of_warp<T, kTile>(
+  for_each_run_of_warp<kTile>(
       sums, arguments, channel,
       [&](const ChannelRun& run, int m, int n, int half, float(&values)[kRunChannels]) {
         const int run_pixel = pixel + m * kSliceRows + run_row(half);

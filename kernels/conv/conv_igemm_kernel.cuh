@@ -11,6 +11,9 @@
 namespace yolocu {
 inline namespace YOLOCU_TARGET {
 
+template <typename T, ConvTile kTile>
+using ConvSums = device::FragmentSums<T, kTile.warp_m / 16, kTile.warp_n / 16>;
+
 // sums += the product of one stage: a [block_m, block_k], then b [block_n, block_k].
 template <typename T, ConvTile kTile>
 YOLOCU_DEVICE void multiply_stage(ConvSums<T, kTile>& sums, device::SharedPtr<T> stage,
@@ -52,12 +55,12 @@ YOLOCU_KERNEL conv_igemm_kernel(YOLOCU_KERNEL_PARAM ConvArguments<T> arguments) 
   const auto warp = WarpPlace<kTile>::current();
   ConvSums<T, kTile> sums;  // [warp_m, warp_n]
   sums.fill(0.0f);
-  for_each_stage<T, kTile, kLoadBytes>(arguments, block, [&](device::SharedPtr<T> stage) {
-    multiply_stage<T, kTile>(sums, stage, warp);
-  });
+  for_each_stage<T, kTile, kLoadBytes>(
+      arguments, block,
+      [&](device::SharedPtr<T> stage) { multiply_stage<T, kTile>(sums, stage, warp); }, [] {});
   device::wait_all_copies();
   device::sync_block();  // every warp has read its operands: the stages are free
-  finish_block<T, kTile>(sums, arguments, block.pixel + warp.m, block.channel + warp.n);
+  finish_block<kTile>(sums, arguments, block.pixel + warp.m, block.channel + warp.n);
 }
 
 }  // namespace YOLOCU_TARGET

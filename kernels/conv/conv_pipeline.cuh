@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/conv/conv_operands.cuh"
+#include "kernels/device/dependent_launch.h"
 #include "kernels/device/threads.h"
 #include "kernels/device/warp.h"
 
@@ -33,15 +34,21 @@ struct WarpPlace {
   }
 };
 
+// Whether a step's product is computed when multiply() returns, or goes on while copies are issued.
+enum class Product : uint8_t { kDone, kUnderWay };
+
 // multiply(stage) for every block_k of the block's part of k, in order; stage: a [block_m,
 // block_k], then b [block_n, block_k].
 //
 // A ring of `stages` operand tiles: while one is multiplied, the next stages - 1 are on their way.
 // One barrier a step does for both directions: past it, the step's tile is there for everybody, and
 // nobody reads the tile of the step before, whose place takes the copies issued now.
-template <typename T, ConvTile kTile, int kLoadBytes, typename Multiply>
+// before_barrier(): when this thread's share of the step's tile is there, and before it says that
+// it has read that of the step before.
+template <typename T, ConvTile kTile, int kLoadBytes, Product kProduct = Product::kDone,
+          typename Multiply, typename BeforeBarrier>
 YOLOCU_DEVICE void for_each_stage(const ConvArguments<T>& arguments, const BlockPlace<kTile>& block,
-                                  const Multiply& multiply) {
+                                  const Multiply& multiply, const BeforeBarrier& before_barrier) {
   static_assert(sizeof(T) == kTile.element_bytes, "the tile is of elements of T");
   constexpr int kStages = kTile.stages;
   static_assert(kStages >= 2, "copies need a stage that is not being read");
@@ -57,23 +64,30 @@ YOLOCU_DEVICE void for_each_stage(const ConvArguments<T>& arguments, const Block
   const int rest = (shape.depth + kTile.block_k - 1) / kTile.block_k - first_step;
   const int steps = rest < arguments.split.stages ? rest : arguments.split.stages;
 
+  // No grid writes filters: theirs are on their way while the grids before this one end.
+  YOLOCU_ROLL
   for (int i = 0; i < kStages - 1; ++i) {
-    if (i < steps) {
-      pixels.copy(stages + i * kStage, shape);
-      filters.copy(stages + i * kStage + kStageB, shape);
-    }
+    if (i < steps) filters.copy(stages + i * kStage + kStageB, shape);
+  }
+  device::wait_for_prior_grids();
+  device::allow_next_grid();
+  YOLOCU_ROLL
+  for (int i = 0; i < kStages - 1; ++i) {
+    if (i < steps) pixels.copy(stages + i * kStage, shape);
     device::commit_copies();  // empty groups keep the count that wait_copies relies on
   }
   int read = 0, write = kStages - 1;
   for (int step = 0; step < steps; ++step) {
     device::wait_copies<kStages - 2>();
+    before_barrier();
     device::sync_block();
+    if constexpr (kProduct == Product::kUnderWay) multiply(stages + read * kStage);
     if (step + kStages - 1 < steps) {
       pixels.copy(stages + write * kStage, shape);
       filters.copy(stages + write * kStage + kStageB, shape);
     }
     device::commit_copies();
-    multiply(stages + read * kStage);
+    if constexpr (kProduct == Product::kDone) multiply(stages + read * kStage);
     read = read + 1 == kStages ? 0 : read + 1;
     write = write + 1 == kStages ? 0 : write + 1;
   }

@@ -10,9 +10,6 @@
 namespace yolocu {
 inline namespace YOLOCU_TARGET {
 
-template <typename T, ConvTile kTile>
-using ConvSums = device::FragmentSums<T, kTile.warp_m / 16, kTile.warp_n / 16>;
-
 constexpr int kSliceRows = 16, kSliceColumns = 32;  // of the sums that are staged at a time
 
 struct alignas(8) FloatPair {
@@ -62,64 +59,51 @@ YOLOCU_DEVICE void stage_slice(device::SharedPtr<float> slice, const Sums& sums,
   }
 }
 
-// visit(half, values) for the lane's runs of the slice.
-template <typename Visit>
-YOLOCU_DEVICE void for_each_run_of_slice(device::SharedPtr<float> slice, const Visit& visit) {
+// values = the lane's run in half `half` of the slice.
+YOLOCU_DEVICE void load_run(float (&values)[kRunChannels], device::SharedPtr<float> slice,
+                            int half) {
+  const int row = run_row(half), column = run_column();
+  const auto low = slice.template load<FloatQuad>(slice_place(row, column));
+  const auto high = slice.template load<FloatQuad>(slice_place(row, column + 4));
   YOLOCU_UNROLL
-  for (int half = 0; half < 2; ++half) {
-    const int row = run_row(half), column = run_column();
-    const auto low = slice.template load<FloatQuad>(slice_place(row, column));
-    const auto high = slice.template load<FloatQuad>(slice_place(row, column + 4));
-    float values[kRunChannels];
-    YOLOCU_UNROLL
-    for (int i = 0; i < 4; ++i) {
-      values[i] = low.values[i];
-      values[i + 4] = high.values[i];
-    }
-    visit(half, values);
+  for (int i = 0; i < 4; ++i) {
+    values[i] = low.values[i];
+    values[i + 4] = high.values[i];
   }
 }
-
-// Slices of 16 rows that a warp stages before it reads them back: as many as the shared memory of
-// the stages has room for, but all in equal rounds.
-constexpr int staged_slices(const ConvTile& tile) {
-  constexpr int kSliceBytes = kSliceRows * kSliceColumns * 4;
-  const int rows = tile.warp_m / kSliceRows;
-  int slices = rows;
-  while (slices * tile.warps() * kSliceBytes > tile.shared_bytes() || rows % slices != 0) --slices;
-  return slices;
-}
-template <ConvTile kTile>
-constexpr int kStagedSlices = staged_slices(kTile);
 
 // visit(run, m, n, half, values) for the lane's runs in all slices of the warp that hold channels:
 // half `half` of slice (m, n). values: the sums, which visit may use up. first_channel: of the
 // warp. The warp uses a part of shared memory of its own, in which nobody reads or writes any more.
-template <typename T, ConvTile kTile, typename Visit>
-YOLOCU_DEVICE void for_each_run_of_warp(const ConvSums<T, kTile>& sums,
-                                        const ConvArguments<T>& arguments, int first_channel,
-                                        const Visit& visit) {
-  constexpr int kSlices = kStagedSlices<kTile>;
+//
+// Registers have no index at run time, so that staging is unrolled; what follows is not: visit is
+// long, runs once a run of channels, and a copy of it for each would be fetched from L2 once.
+// Sums: get(m, n, i) as of FragmentSums<T, warp_m / 16, warp_n / 16>.
+template <ConvTile kTile, typename T, typename Sums, typename Visit>
+YOLOCU_DEVICE void for_each_run_of_warp(const Sums& sums, const ConvArguments<T>& arguments,
+                                        int first_channel, const Visit& visit) {
+  constexpr int kRows = kTile.warp_m / kSliceRows, kColumns = kTile.warp_n / kSliceColumns;
   constexpr int kSlice = kSliceRows * kSliceColumns;
   static_assert(kTile.warp_n % kSliceColumns == 0, "a warp's columns are whole slices");
   const int warp = static_cast<int>(device::warp_rank());
-  const auto staged = device::shared_memory<float>() + warp * kSlices * kSlice;  // [kSlices,16,32]
+  // [kColumns, kRows, 16, 32]
+  const auto staged = device::shared_memory<float>() + warp * kColumns * kRows * kSlice;
   YOLOCU_UNROLL
-  for (int n = 0; n < kTile.warp_n / kSliceColumns; ++n) {
-    const ChannelRun run = run_of_slice(arguments, first_channel, n);
+  for (int n = 0; n < kColumns; ++n) {
     YOLOCU_UNROLL
-    for (int m = 0; m < kTile.warp_m / kSliceRows; m += kSlices) {
-      if (n + m > 0) device::sync_warp();  // the slices before have been read
-      YOLOCU_UNROLL
-      for (int i = 0; i < kSlices; ++i) stage_slice(staged + i * kSlice, sums, m + i, n);
-      device::sync_warp();
-      if (run.count <= 0) continue;
-      YOLOCU_UNROLL
-      for (int i = 0; i < kSlices; ++i) {
-        for_each_run_of_slice(staged + i * kSlice, [&](int half, float(&values)[kRunChannels]) {
-          visit(run, m + i, n, half, values);
-        });
-      }
+    for (int m = 0; m < kRows; ++m) stage_slice(staged + (n * kRows + m) * kSlice, sums, m, n);
+  }
+  device::sync_warp();
+  YOLOCU_ROLL
+  for (int n = 0; n < kColumns; ++n) {
+    const ChannelRun run = run_of_slice(arguments, first_channel, n);
+    if (run.count <= 0) continue;
+    YOLOCU_ROLL
+    for (int row = 0; row < 2 * kRows; ++row) {  // half slices
+      const int m = row / 2, half = row % 2;
+      float values[kRunChannels];
+      load_run(values, staged + (n * kRows + m) * kSlice, half);
+      visit(run, m, n, half, values);
     }
   }
 }

@@ -72,9 +72,10 @@ YOLOCU_KERNEL conv_tiled_kernel(YOLOCU_KERNEL_PARAM ConvArguments<float> argumen
   const int lane = static_cast<int>(device::lane());
   const int row = warp.m + lane / kLaneColumns, column = warp.n + lane % kLaneColumns;
   Sums sums = {};
-  for_each_stage<float, kTile, kLoadBytes>(arguments, block, [&](device::SharedPtr<float> stage) {
-    multiply_stage<kTile>(sums, stage, row, column);
-  });
+  for_each_stage<float, kTile, kLoadBytes>(
+      arguments, block,
+      [&](device::SharedPtr<float> stage) { multiply_stage<kTile>(sums, stage, row, column); },
+      [] {});
   device::wait_all_copies();  // of the empty groups at the end
   const int group = static_cast<int>(device::block_index().z);
   YOLOCU_UNROLL

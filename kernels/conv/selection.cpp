@@ -8,52 +8,105 @@
 #include "kernels/conv/tile.h"
 
 namespace yolocu {
-namespace {
 
-// Rates of one multiprocessor of A100 a clock. Sources: the A100 data sheet (312 TFLOP/s f16 dense,
-// 108 multiprocessors, 1.41 GHz); L2 bandwidth of 5120 bytes a clock over 108.
-constexpr double kProducts = 1024;     // multiply-adds of the tensor cores
-constexpr double kFloatProducts = 64;  // of f32, without them
-constexpr double kSharedBytes = 128;   // of shared memory
-constexpr double kL2Bytes = 47;
-constexpr double kCopyClocks = 4;  // a copy instruction of a warp with its address arithmetic
-// One stage of a block that has a multiprocessor for itself: a barrier, then ldmatrix and mma in a
-// chain, twice, at about 30 clocks each. An estimate.
-constexpr double kStageLatency = 150;
-// From the start of a block to its first product, and from the last to the end of the epilogue:
-// two trips to device memory at about 600 clocks.
-constexpr double kBlockClocks = 1200;
-// The sums of a split on their way: stored, then the ticket, then loaded. Three trips to L2 at
-// about 300 clocks.
-constexpr double kTicketClocks = 900;
-constexpr int64_t kThreadsOfMultiprocessor = 2048;
-
-// Clocks that one multiprocessor needs for one stage of one block: the slowest of its units.
-double stage_clocks(const ConvVariant& variant) {
-  const ConvTile& tile = variant.tile;
-  const double loaded = tile.stage_bytes();
-  const double reread =
-      1.0 * tile.element_bytes * tile.warps() * (tile.warp_m + tile.warp_n) * tile.block_k;
-  const double products = static_cast<double>(tile.block_m) * tile.block_n * tile.block_k;
-  const double copies = loaded / variant.load_bytes / 32;
-  const double rate = variant.algorithm == ConvAlgorithm::kTiled ? kFloatProducts : kProducts;
-  return std::max(
-      {products / rate, (loaded + reread) / kSharedBytes, loaded / kL2Bytes, copies * kCopyClocks});
-}
-
-double ceil_div(int64_t a, int64_t b) {
-  return static_cast<double>((a + b - 1) / b);
-}
-
-// Legal, and small enough for the device.
-Status check_candidate(const ConvChoice& choice, const ConvProblem& problem,
-                       const ConvDevice& device) {
+Status can_run(const ConvChoice& choice, const ConvProblem& problem, const ConvDevice& device) {
   YOLOCU_RETURN_IF_ERROR(can_implement(choice, problem));
   const ConvVariant& variant = choice.variant;
+  if (variant.algorithm == ConvAlgorithm::kWarpgroupGemm && !device.has_wgmma) {
+    return unsupported(str_cat(variant.name, ": the device has no wgmma"));
+  }
   if (variant.tile.shared_bytes() <= device.shared_bytes_per_block) return {};
   return unsupported(str_cat(variant.name, ": needs ", variant.tile.shared_bytes(),
                              " bytes of shared memory, the device has ",
                              device.shared_bytes_per_block));
+}
+
+namespace {
+
+// Rates of one multiprocessor a clock.
+struct Rates {
+  double products;            // multiply-adds of mma.sync
+  double warpgroup_products;  // of wgmma
+  double l2_bytes;
+};
+// A100, from its data sheet: 312 TFLOP/s f16 dense, 108 multiprocessors, 1.41 GHz, L2 of 5120 bytes
+// a clock. H100: mma.sync reaches 62 % of the 2048 multiply-adds that wgmma has, wgmma 85 %; L2
+// measured, see below.
+constexpr Rates kA100 = {1024, 1024, 47};
+constexpr Rates kHopper = {1270, 1750, 32};
+
+constexpr double kFloatProducts = 64;  // of f32, without tensor cores
+constexpr double kSharedBytes = 116;   // of shared memory: 128, and a barrier a stage
+constexpr double kWidestLoad = 16;     // bytes
+
+// Fitted to 492 times of the convolutions of gelan-c on an H100 (2026-11-26, operands in device
+// memory, bench/README.md): they err by 13 % of the times, and what they choose takes 3.8 % longer
+// than the best of the inventory would.
+constexpr double kStageClocks = 40;           // of a stage by itself: a barrier,
+constexpr double kStageDepthClocks = 230;     // ldmatrix and mma in a chain, for 32 of k,
+constexpr double kCopyLatency = 750;          // and a copy, stages - 1 of which are on their way
+constexpr double kBlockClocks = 1130;         // from the start of a block to its first product
+constexpr double kEpilogueClocks = 0.24;      // of a sum, whatever else the multiprocessor does,
+constexpr double kThreadEpilogueClocks = 78;  // of a sum of a thread by itself
+constexpr double kTicketClocks = 3400;        // sums of splits: stored, a ticket, loaded
+constexpr int64_t kOtherRegisters = 60;       // of a thread, beside its sums
+constexpr int64_t kThreadsOfMultiprocessor = 2048;
+constexpr int64_t kRegistersOfMultiprocessor = 65536;
+
+const Rates& rates_of(const ConvDevice& device) {
+  return device.has_wgmma ? kHopper : kA100;
+}
+
+// Of one stage.
+double products_of(const ConvTile& tile) {
+  return static_cast<double>(tile.block_m) * tile.block_n * tile.block_k;
+}
+
+// Clocks that one multiprocessor needs for one stage of one block: the slowest of its units.
+double stage_clocks(const ConvVariant& variant, const Rates& rates) {
+  const ConvTile& tile = variant.tile;
+  const bool is_warpgroup = variant.algorithm == ConvAlgorithm::kWarpgroupGemm;
+  const double loaded = tile.stage_bytes();
+  // Each warp, or warpgroup, reads its rows of both operands.
+  const int rows = is_warpgroup ? 64 : tile.warp_m;
+  const double readers = 1.0 * (tile.block_m / rows) * (tile.block_n / tile.warp_n);
+  const double reread = readers * (rows + tile.warp_n) * tile.block_k * tile.element_bytes;
+  const double rate = variant.algorithm == ConvAlgorithm::kTiled ? kFloatProducts
+                      : is_warpgroup                             ? rates.warpgroup_products
+                                                                 : rates.products;
+  const double requested = loaded * kWidestLoad / variant.load_bytes;  // narrow loads ask as often
+  return std::max(
+      {products_of(tile) / rate, (loaded + reread) / kSharedBytes, requested / rates.l2_bytes});
+}
+
+// What a stage takes if nothing else runs. wgmma is waited for before the next barrier.
+double stage_latency(const ConvVariant& variant, const Rates& rates) {
+  const ConvTile& tile = variant.tile;
+  const double wait = variant.algorithm == ConvAlgorithm::kWarpgroupGemm
+                          ? products_of(tile) / rates.warpgroup_products
+                          : 0.0;
+  return kStageClocks + kStageDepthClocks * tile.block_k / 32 + kCopyLatency / (tile.stages - 1) +
+         wait;
+}
+
+// Sums of a thread.
+double thread_sums(const ConvTile& tile) {
+  return 1.0 * tile.block_m * tile.block_n / tile.threads();
+}
+
+// Blocks that a multiprocessor holds.
+int64_t resident_blocks(const ConvTile& tile, const ConvDevice& device) {
+  constexpr int64_t kSystemBytes = 1024;  // of shared memory, a block
+  const int64_t registers =
+      (tile.block_m * tile.block_n / tile.threads() + kOtherRegisters) * tile.threads();
+  return std::max<int64_t>(
+      1, std::min({device.shared_bytes_per_block / (tile.shared_bytes() + kSystemBytes),
+                   kThreadsOfMultiprocessor / tile.threads(),
+                   kRegistersOfMultiprocessor / registers}));
+}
+
+double ceil_div(int64_t a, int64_t b) {
+  return static_cast<double>((a + b - 1) / b);
 }
 
 // Among equals: fewer splits, wider loads, then larger tiles, which read x and w fewer times.
@@ -87,11 +140,11 @@ constexpr int64_t kSplits[] = {1, 2, 3, 4, 5, 6, 8, 10, 12, 16};
 Result<ConvChoice> best_splits(const ConvVariant& variant, const ConvProblem& problem,
                                const ConvDevice& device) {
   ConvChoice best = {variant};
-  YOLOCU_RETURN_IF_ERROR(check_candidate(best, problem, device));
+  YOLOCU_RETURN_IF_ERROR(can_run(best, problem, device));
   if (!has_cost(variant)) return best;
   for (const int64_t splits : kSplits) {
     const ConvChoice choice = {variant, splits};
-    if (check_candidate(choice, problem, device).ok() &&
+    if (can_run(choice, problem, device).ok() &&
         rank_of(choice, problem, device) < rank_of(best, problem, device)) {
       best = choice;
     }
@@ -108,7 +161,7 @@ double split_clocks(const ConvChoice& choice, const ConvProblem& problem,
   const double loaded =
       ceil_div(tiles, device.multiprocessors) * static_cast<double>(choice.splits);
   const double tile_bytes = 4.0 * choice.variant.tile.block_m * choice.variant.tile.block_n;
-  return kTicketClocks + (stored + loaded) * tile_bytes / kL2Bytes;
+  return kTicketClocks + (stored + loaded) * tile_bytes / rates_of(device).l2_bytes;
 }
 
 // Without channels to sum over, a tensor core multiplies by zeros.
@@ -123,14 +176,16 @@ double conv_cost(const ConvChoice& choice, const ConvProblem& problem, const Con
   const ConvTile& tile = variant.tile;
   const LaunchConfig config = conv_launch(choice, problem);
   const int64_t blocks = config.grid.x * config.grid.y * config.grid.z;
-  const int64_t resident =
-      std::max<int64_t>(1, std::min(device.shared_bytes_per_block / tile.shared_bytes(),
-                                    kThreadsOfMultiprocessor / tile.threads()));
+  const int64_t resident = resident_blocks(tile, device);
   const auto stages = static_cast<double>(conv_split_stages(choice, problem));
   const double most_blocks = ceil_div(blocks, device.multiprocessors);
   const double waves = ceil_div(blocks, device.multiprocessors * resident);
-  const double stage = std::max(most_blocks * stage_clocks(variant), waves * kStageLatency);
-  return stages * stage + waves * kBlockClocks + split_clocks(choice, problem, device);
+  const double stage = std::max(most_blocks * stage_clocks(variant, rates_of(device)),
+                                waves * stage_latency(variant, rates_of(device)));
+  const double sums = 1.0 * tile.block_m * tile.block_n;
+  const double block = kBlockClocks + kThreadEpilogueClocks * thread_sums(tile);
+  return stages * stage + waves * block + most_blocks * kEpilogueClocks * sums +
+         split_clocks(choice, problem, device);
 }
 
 Result<ConvChoice> select_conv(const ConvProblem& problem, const ConvDevice& device) {

@@ -16,6 +16,7 @@
 #define YOLOCU_HOST_DEVICE __host__ __device__       // one that means the same everywhere
 #define YOLOCU_KERNEL_PARAM const __grid_constant__  // a struct passed to a kernel by value
 #define YOLOCU_UNROLL _Pragma("unroll")
+#define YOLOCU_ROLL _Pragma("unroll 1")  // keeps a loop one: code that runs once comes from afar
 
 // The place of the call, for reports; it exists on the host only. _ONLY: there is no other
 // parameter before it.
@@ -35,6 +36,7 @@
 #define YOLOCU_HOST_DEVICE
 #define YOLOCU_KERNEL_PARAM const
 #define YOLOCU_UNROLL
+#define YOLOCU_ROLL
 
 #define YOLOCU_SITE , ::yolocu::CallSite site = ::yolocu::CallSite::current()
 #define YOLOCU_SITE_ONLY ::yolocu::CallSite site = ::yolocu::CallSite::current()

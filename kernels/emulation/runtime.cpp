@@ -35,7 +35,8 @@ DeviceInfo emulated_device_info() {
           .compute_minor = 0,
           .multiprocessors = 132,
           .memory_bytes = int64_t{16} << 30,
-          .shared_bytes_per_block = 227 * 1024};
+          .shared_bytes_per_block = 227 * 1024,
+          .has_wgmma = true};
 }
 
 EmulatedRuntime::EmulatedRuntime(EmulationOptions options, DeviceInfo info)

@@ -128,7 +128,7 @@ class ConvKernel : public testing::KernelTest<ConvCase> {
 std::vector<ConvVariant> split_variants() {
   std::vector<ConvVariant> variants;
   for (const ConvVariant& variant : conv_variants()) {
-    if (variant.algorithm == ConvAlgorithm::kImplicitGemm) variants.push_back(variant);
+    if (may_split(variant.algorithm)) variants.push_back(variant);
   }
   return variants;
 }
@@ -271,7 +271,7 @@ TEST_P(ConvEmulated, CopiesMayArriveAtOnce) {
 
 // Whichever block of a tile comes last, the sums are added in one order.
 TEST_P(ConvEmulated, SplitsGiveOneResultInAnyOrder) {
-  if (GetParam().algorithm != ConvAlgorithm::kImplicitGemm) GTEST_SKIP() << "has no splits";
+  if (!may_split(GetParam().algorithm)) GTEST_SKIP() << "has no splits";
   const ConvCase conv_case = {GetParam(), "", problem(), ConvSharing::kNone, 5};
   const ConvData data = conv_data(conv_case, ConvNumbers::kFractions, 9);
   const ConvResult first = run_emulated({}, conv_case, data).result;

@@ -245,9 +245,10 @@ inline std::vector<std::pair<ConvSharing, std::pair<std::string, ConvProblem>>> 
 inline std::vector<std::pair<int64_t, std::pair<std::string, ConvProblem>>> split_problems(
     const ConvVariant& variant) {
   const int64_t n = std::max(variant.tile.block_n, 16);
+  const int64_t k = std::max(variant.tile.block_k, 32);  // stages: 18 of base, 3 of pointwise
   const ConvProblem base = {.height = 13,
                             .width = 11,
-                            .channels = 64,
+                            .channels = 2 * k,
                             .out_channels = n + 5,
                             .filter_height = 3,
                             .filter_width = 3,
@@ -256,7 +257,7 @@ inline std::vector<std::pair<int64_t, std::pair<std::string, ConvProblem>>> spli
   ConvProblem pointwise = base;
   pointwise.filter_height = pointwise.filter_width = 1;
   pointwise.padding = 0;
-  pointwise.channels = 96;
+  pointwise.channels = 3 * k;
   ConvProblem one = pointwise;
   one.height = one.width = one.out_channels = 1;
   ConvProblem stored = base;
@@ -292,7 +293,7 @@ inline std::vector<ConvCase> conv_cases(const ConvVariant& variant) {
     if (can_implement(variant, conv_case.problem).ok()) cases.push_back(conv_case);
   }
   for (const auto& [splits, named] : split_problems(variant)) {
-    if (variant.algorithm != ConvAlgorithm::kImplicitGemm) continue;
+    if (!may_split(variant.algorithm)) continue;
     add(named, ConvSharing::kNone);
     cases.back().splits = splits;
   }

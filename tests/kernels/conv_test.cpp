@@ -61,9 +61,12 @@ std::string decoded_name(const ConvVariant& variant) {
   const ConvTile& tile = variant.tile;
   const bool tiled = variant.algorithm == ConvAlgorithm::kTiled;
   EXPECT_EQ(tile.element_bytes, size_bytes(variant.dtype));
-  return str_cat(tiled ? "conv_tiled_" : "conv_igemm_", dtype, "_b", tile.block_m, "x",
-                 tile.block_n, "x", tile.block_k, "_w", tile.warp_m, "x", tile.warp_n, "_s",
-                 tile.stages, "_v", variant.load_bytes);
+  const std::string block =
+      str_cat(dtype, "_b", tile.block_m, "x", tile.block_n, "x", tile.block_k);
+  const std::string rest = str_cat("_s", tile.stages, "_v", variant.load_bytes);
+  if (variant.algorithm == ConvAlgorithm::kWarpgroupGemm) return "conv_wgmma_" + block + rest;
+  return str_cat(tiled ? "conv_tiled_" : "conv_igemm_", block, "_w", tile.warp_m, "x", tile.warp_n,
+                 rest);
 }
 
 TEST(ConvInventory, NamesDecodeToTheirFields) {
@@ -226,9 +229,9 @@ TEST(ConvLegality, RefusesMoreThanItsIndicesHold) {
 }
 
 TEST(ConvLegality, SplitsAreOfStagesOfAFewTiles) {
-  const ConvVariant& variant = *std::find_if(
-      conv_variants().begin(), conv_variants().end(),
-      [](const ConvVariant& v) { return v.algorithm == ConvAlgorithm::kImplicitGemm; });
+  const ConvVariant& variant =
+      *std::find_if(conv_variants().begin(), conv_variants().end(),
+                    [](const ConvVariant& v) { return may_split(v.algorithm); });
   const auto check = [&](int64_t splits, auto change) {
     return can_implement(ConvChoice{variant, splits}, layer_with(change));
   };
