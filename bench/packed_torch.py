@@ -69,12 +69,12 @@ def decode_dfl(heads, attributes):
     return torch.cat(rows, 1)
 
 
-def decode_anchor(heads, attributes):
-    """One map a level, NCHW -> [N, A, 4 + classes] fp32: objectness x class, as `yolocu run`."""
+def decode_anchor(heads, attributes, anchor_sizes):
+    """One map and [anchors, 2] a level, NCHW -> [N, A, 4 + classes] fp32: objectness x class, as
+    `yolocu run`."""
     rows = []
-    for head, stride, sizes in zip(heads, attributes["strides"], attributes["anchors"]):
+    for head, stride, anchors in zip(heads, attributes["strides"], anchor_sizes):
         n, _, h, w = head.shape
-        anchors = torch.tensor(sizes, device=head.device).reshape(-1, 2)
         length = 5 + attributes["classes"]
         s = head.float().reshape(n, len(anchors), length, h, w).permute(0, 1, 3, 4, 2).sigmoid()
         y, x = torch.meshgrid(torch.arange(h, device=head.device),
@@ -100,6 +100,9 @@ class PackedNetwork(torch.nn.Module):
             if node["op"] == "conv":
                 self._keep(node["attributes"]["weight"], tensors)
                 self._keep(node["attributes"]["bias"], tensors)
+            # Buffers, as CUDA graphs copy nothing from the host.
+            for level, sizes in enumerate(node["attributes"].get("anchors", [])):
+                self.register_buffer(f"anchors_{level}", torch.tensor(sizes).reshape(-1, 2))
         last_use = {value: i for i, node in enumerate(self.nodes) for value in node["inputs"]}
         self.dead_after = [[v for v, last in last_use.items() if last == i]
                            for i in range(len(self.nodes))]
@@ -143,7 +146,10 @@ class PackedNetwork(torch.nn.Module):
             return x[0][:, a["begin"]:a["begin"] + a["channels"]]
         if op == "space_to_depth":
             return space_to_depth(x[0])
-        return decode_dfl(x, a) if op == "decode_dfl" else decode_anchor(x, a)
+        if op == "decode_dfl":
+            return decode_dfl(x, a)
+        return decode_anchor(x, a, [getattr(self, f"anchors_{level}")
+                                    for level in range(len(a["anchors"]))])
 
     def forward(self, picture):
         values = {0: picture}
