@@ -12,7 +12,7 @@ namespace yolocu::bench {
 
 // So much memory a case goes through before it comes back to the same bytes: more than twice the
 // L2 of any card (B200: 126 MB), so that operands come from DRAM.
-constexpr int64_t kRotatedBytes = int64_t{256} << 20;
+constexpr int64_t kRotatedBytes = int64_t{128} << 20;
 
 // Copies that take kRotatedBytes together, at least 2 and at most 1024.
 int64_t rotated_copies(const KernelCase& one);

@@ -9,21 +9,41 @@
 #include "bench/kernels/isolation.h"
 #include "engine/base/str_cat.h"
 #include "engine/gpu/plan_report.h"
+#include "kernels/conv/tile.h"
 
 namespace yolocu::bench {
 namespace {
 
+// Not naive, and not believed to take more than twice as long as the best; splits that leave a
+// block four stages.
+bool is_worth_a_look(const gpu::ConvStep& step, const ConvDevice& device) {
+  const ConvVariant& variant = step.choice.variant;
+  const int64_t splits = step.choice.splits;
+  if (variant.algorithm == ConvAlgorithm::kNaive ||
+      !can_run(step.choice, step.problem, device).ok())
+    return false;
+  const auto best = select_conv(step.problem, device);
+  if (!best.ok() || variant.algorithm == ConvAlgorithm::kDepthwise) return splits == 1;
+  constexpr double kFar = 1.6;
+  if (conv_cost(step.choice, step.problem, device) >
+      kFar * conv_cost(*best, step.problem, device)) {
+    return false;
+  }
+  return splits == 1 || conv_stages(variant, step.problem) >= 4 * splits;
+}
+
 // Every way to compute a step.
 struct Alternatives {
+  const ConvDevice& device;
+
   std::vector<gpu::Work> operator()(const gpu::ConvStep& s) const {
     std::vector<gpu::Work> all = {s};
     for (const ConvVariant& variant : conv_variants()) {
-      gpu::ConvStep other = s;
-      other.choice = {variant};
-      const bool is_new = variant.name != s.choice.variant.name || s.choice.splits != 1;
-      if (is_new && variant.algorithm != ConvAlgorithm::kNaive &&
-          can_implement(other.choice, s.problem).ok()) {
-        all.push_back(other);
+      for (const int64_t splits : {1, 2, 4, 8}) {
+        gpu::ConvStep other = s;
+        other.choice = {variant, splits};
+        const bool is_new = variant.name != s.choice.variant.name || s.choice.splits != splits;
+        if (is_new && is_worth_a_look(other, device)) all.push_back(other);
       }
     }
     return all;
@@ -119,7 +139,8 @@ class Collector {
 
   void add_variants(const KernelCase& one, const gpu::Work& work, const gpu::PlanOptions& options) {
     if (options_.variants == CaseOptions::Variants::kSelected) return add(one, work, options);
-    for (const gpu::Work& other : std::visit(Alternatives(), work)) add(one, other, options);
+    for (const gpu::Work& other : std::visit(Alternatives{options.device}, work))
+      add(one, other, options);
   }
 
   void add(KernelCase one, const gpu::Work& work, const gpu::PlanOptions& options) {
