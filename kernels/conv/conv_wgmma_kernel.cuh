@@ -53,7 +53,7 @@ YOLOCU_KERNEL conv_wgmma_kernel(YOLOCU_KERNEL_PARAM ConvArguments<T> arguments) 
       arguments, block,
       [&](device::SharedPtr<T> stage) { begin_product<T, kTile>(sums, stage, warp.m / 64 * 64); },
       [&] {
-        device::fence_async_proxy();  // of this thread's copies, which wgmma is to read
+        device::fence_async_proxy_in_block();  // of this thread's copies, which wgmma is to read
         device::wgmma_wait<0>(sums);  // the product of the step before
       });
   device::wgmma_wait<0>(sums);

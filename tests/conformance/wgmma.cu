@@ -44,7 +44,7 @@ template <typename T, int kN, Major kMajorA, Major kMajorB>
 YOLOCU_KERNEL multiply_shared(GlobalPtr<MatrixSum<T>> out, GlobalPtr<const uint32_t> in,
                               OperandSteps a, OperandSteps b, int64_t shared_bytes) {
   read_to_shared(in, shared_bytes / 4);
-  device::fence_async_proxy();
+  device::fence_async_proxy_in_block();
   device::sync_block();
   WarpgroupSums<T, kN> sums;
   device::wgmma_fence(sums);

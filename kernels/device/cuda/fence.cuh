@@ -14,6 +14,14 @@ YOLOCU_DEVICE void fence_async_proxy() {
   }
 }
 
+YOLOCU_DEVICE void fence_async_proxy_in_block() {
+  if constexpr (kHasSm90) {
+    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+  } else {
+    unsupported_instruction();
+  }
+}
+
 YOLOCU_DEVICE void fence_device() {
   asm volatile("fence.acq_rel.gpu;" ::: "memory");
 }

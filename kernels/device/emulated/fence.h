@@ -10,6 +10,10 @@ inline void fence_async_proxy(CallSite site) {
   emulation::fence_async_proxy(site);
 }
 
+inline void fence_async_proxy_in_block(CallSite site) {
+  emulation::fence_async_proxy(site);
+}
+
 inline void fence_device(CallSite site) {
   emulation::fence_device(site);
 }

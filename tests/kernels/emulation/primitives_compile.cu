@@ -165,6 +165,7 @@ YOLOCU_KERNEL move_boxes(YOLOCU_KERNEL_PARAM device::TensorMap map,
   device::load_box_multicast(box, map, barrier, at, 3);
   device::mbarrier_wait(barrier, 0);
   device::fence_async_proxy();
+  device::fence_async_proxy_in_block();
   device::store_box(map, at, box);
   device::commit_stores();
   device::wait_stores_read<1>();
