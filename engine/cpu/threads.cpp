@@ -77,8 +77,9 @@ void Team::run_job(int64_t count, Job job) {
   take_chunks(ticket, 0);
   // What is left is in the hands of workers; if they do not get to run, others must be let.
   const auto start = Clock::now();
-  while (unfinished_.load(std::memory_order_acquire) > 0) {
-    for (int i = 0; i < kPausesAClockRead; ++i) pause();
+  const auto is_done = [&] { return unfinished_.load(std::memory_order_acquire) <= 0; };
+  while (!is_done()) {
+    for (int i = 0; i < kPausesAClockRead && !is_done(); ++i) pause();
     if (Clock::now() - start > kSpin) std::this_thread::yield();
   }
 }

@@ -20,6 +20,19 @@ void sigmoid_all(float* y, const float* x, int64_t count) {
   for (int64_t j = i; j < count; ++j) y[j] = last[j - i];
 }
 
+// Reduces all lanes to one by `op` of two vectors: halves, quarters and so on change places.
+template <typename Set, typename Op>
+inline float reduce(typename Set::F x, const Op& op) {
+  using I = typename Set::I;
+  I lanes = {};
+  for (int i = 0; i < Set::kLanes; ++i) lanes[i] = i;
+#pragma GCC unroll 4
+  for (int apart = Set::kLanes / 2; apart > 0; apart /= 2) {
+    x = op(x, __builtin_shuffle(x, lanes ^ apart));
+  }
+  return x[0];
+}
+
 // The greatest of count >= 1 numbers; NaN counts as less than all others.
 template <typename Set>
 float greatest(const float* x, int64_t count) {
@@ -32,7 +45,7 @@ float greatest(const float* x, int64_t count) {
       const F value = load<F>(x + i);
       lanes = value > lanes ? value : lanes;
     }
-    for (int j = 0; j < Set::kLanes; ++j) most = lanes[j] > most ? lanes[j] : most;
+    most = reduce<Set>(lanes, [](F a, F b) { return a > b ? a : b; });
   }
   for (; i < count; ++i) most = x[i] > most ? x[i] : most;
   return most;
@@ -59,13 +72,8 @@ void expected_bins(float* sides, const float* logits, int64_t bins) {
       sums += powers;
       weighted += powers * (numbers + static_cast<float>(begin));
     }
-    float sum = 0;
-    float weighted_sum = 0;
-    for (int j = 0; j < Set::kLanes; ++j) {
-      sum += sums[j];
-      weighted_sum += weighted[j];
-    }
-    sides[side] = weighted_sum / sum;
+    const auto add = [](F a, F b) { return a + b; };
+    sides[side] = reduce<Set>(weighted, add) / reduce<Set>(sums, add);
   }
 }
 
