@@ -127,7 +127,8 @@ class DirectConv {
     for (int64_t n = 0; n < panel.blocks; ++n) {
       const int64_t block = panel.first_block + n;
       const int64_t at = (block * out_pixels + place.p * shape_.out_width + place.q) * kLanes;
-      finish_pixels<Set, Out>(task_, block, at, place.pixels, sums + n * kPixels);
+      finish_pixels<Set, Out>(task_, {.block = block, .at = at, .pixels = place.pixels},
+                              sums + n * kPixels, kPixels);
     }
   }
 

@@ -11,6 +11,8 @@
 
 namespace yolocu::cpu {
 
+inline constexpr int kRun = 4;  // bytes of 4 vectors of floats fill one vector
+
 // kI8: q in [-127, 127], stored as q + 128 in a byte, as the dot products of AVX-512 VNNI want one
 // unsigned operand; what q is worth is in the scales of tasks.
 enum class Element : uint8_t { kF32, kBf16, kI8 };
@@ -27,7 +29,8 @@ constexpr int64_t element_bytes(Element element) {
 // For each: Source (of feature maps), Weight, Accumulator, and kPack, how many input channels one
 // multiply-add of a lane takes. dot(): accumulator + source x weight. broadcast_source(): the kPack
 // channels at `x` in every lane. load_floats, store_floats: kLanes elements as floats, stored
-// rounded to nearest even (kI8: units of the scale, saturated). kIsCoarse: half a unit in the last
+// rounded to nearest even (kI8: units of the scale, saturated; NaN is -127, as quantize_int8()
+// does). store_run: kRun vectors one after the other. kIsCoarse: half a unit in the last
 // place is above 2^-10 of the value, so that an activation need not be better than 2^-13.
 template <typename Set>
 struct F32Element {
@@ -44,6 +47,9 @@ struct F32Element {
 
   static typename Set::F load_floats(const Source* x) { return load<typename Set::F>(x); }
   static void store_floats(Source* y, typename Set::F value) { store(y, value); }
+  static void store_run(Source* y, const typename Set::F* values) {
+    for (int i = 0; i < kRun; ++i) store_floats(y + i * Set::kLanes, values[i]);
+  }
 };
 
 template <typename Set>
@@ -73,6 +79,9 @@ struct Bf16Element {
   static void store_floats(Source* y, typename Set::F value) {
     store(y, _mm512_cvtneps_pbh(value));
   }
+  static void store_run(Source* y, const typename Set::F* values) {
+    for (int i = 0; i < kRun; ++i) store_floats(y + i * Set::kLanes, values[i]);
+  }
 #endif
 };
 
@@ -95,7 +104,6 @@ struct Int8Element {
 #endif
     return __builtin_convertvector(bytes - kZero, typename Set::F);
   }
-  // NaN gives -127, as quantize_int8() does.
   static void store_floats(Source* y, typename Set::F value) {
     using F = typename Set::F;
     constexpr float kMost = 127.0f;
@@ -117,6 +125,22 @@ struct Int8Element {
   }
   static Accumulator dot(Accumulator a, __m512i x, __m512i w) {
     return bits_as<Accumulator>(_mm512_dpbusd_epi32(bits_as<__m512i>(a), x, w));
+  }
+  static void store_run(Source* y, const typename Set::F* values) {
+    __m512i units[kRun];
+    for (int i = 0; i < kRun; ++i) {
+      // The second operand where it is NaN, which becomes the least integer.
+      units[i] = _mm512_cvt_roundps_epi32(_mm512_min_ps(_mm512_set1_ps(127.0f), values[i]),
+                                          _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    }
+    // Saturated bytes. Packing goes by quarters of vectors: four lanes of each of the four pixels,
+    // then the next four.
+    const __m512i quarters = _mm512_packs_epi16(_mm512_packs_epi32(units[0], units[1]),
+                                                _mm512_packs_epi32(units[2], units[3]));
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i pixels = _mm512_permutexvar_epi32(order, quarters);
+    const __m512i bounded = _mm512_max_epi8(pixels, _mm512_set1_epi8(-127));
+    store(y, _mm512_xor_si512(bounded, _mm512_set1_epi8(-kZero)));
   }
 #endif
 };

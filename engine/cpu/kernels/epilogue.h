@@ -42,28 +42,21 @@ inline typename Set::F sigmoid(typename Set::F x) {
 }
 
 #if defined(__AVX512BF16__) && defined(__AVX512VNNI__)
-// x sigmoid(x) to 2^-18 of its value, for results of 8 significant bits: a shorter polynomial and
-// the processor's reciprocal of 14 bits with a step of Newton's method, instead of a division.
-// 2^(-x log2 e) = 2^n 2^f with |f| <= 1/2.
+// x sigmoid(x) to 2^-18 of its value, for results of 8 significant bits: the polynomial is shorter.
+// e^-x = 2^t = 2^floor(t) 2^f with 0 <= f < 1. A division costs no more than the processor's
+// reciprocal of 14 bits and a step of Newton's method.
 template <typename Set>
 inline typename Set::F coarse_silu(typename Set::F x) {
   using F = typename Set::F;
-  constexpr float kMost = 126.0f;
-  F t = x * -1.44269504f;
-  t = t > -kMost ? t : broadcast<Set>(-kMost);
-  t = t < kMost ? t : broadcast<Set>(kMost);
-  const F n = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const F f = t - n;
+  const F t = x * -1.44269504f;
+  constexpr int kFromFloor = 1;
+  const F f = _mm512_reduce_ps(t, kFromFloor);
   // Of degree 4, fitted for the least relative error, 2.7e-6.
-  F p = f * 0.00956051f + 0.05591704f;
-  p = p * f + 0.24024981f;
-  p = p * f + 0.69312197f;
-  p = p * f + 0.99999919f;
-  const F power = _mm512_scalef_ps(p, n);
-  const F divisor = power + 1.0f;
-  const F guess = _mm512_rcp14_ps(divisor);
-  const F result = x * (guess * (2.0f - divisor * guess));
-  return x == x ? result : x;
+  F p = f * 0.01352060f + 0.05203743f;
+  p = p * f + 0.24142750f;
+  p = p * f + 0.69300663f;
+  p = p * f + 1.00000250f;
+  return x / (_mm512_scalef_ps(p, t) + 1.0f);
 }
 #endif
 
@@ -117,32 +110,66 @@ struct Int8Sums {
   }
 };
 
-// `pixels` outputs of block `block`, the first at element `at` of the destination, a block apart,
-// from sums[0..pixels).
-template <typename Set, typename Out, typename Accumulator>
-inline void finish_pixels(const ConvTask& task, int64_t block, int64_t at, int64_t pixels,
-                          const Accumulator* sums) {
+// Where outputs of one block of channels go: rows of neighbours.
+struct OutputPlace {
+  int64_t block = 0;
+  int64_t at = 0;  // element of the destination
+  int64_t pixels = 0, rows = 1;
+  int64_t row_stride = 0;  // elements from one row to the next
+};
+
+// Not inlined: one copy serves all kernels.
+template <typename Set, typename Out, Activation kActivation, typename Accumulator>
+[[gnu::noinline]] void finish_rows(const ConvTask& task, const OutputPlace& place,
+                                   const Accumulator* sums, int64_t sums_stride) {
   using F = typename Set::F;
   constexpr int64_t kLanes = Set::kLanes;
   constexpr bool kFromInt8 = std::is_same_v<Accumulator, typename Set::I>;
   constexpr bool kToInt8 = std::is_same_v<Out, Int8Element<Set>>;
-  const std::conditional_t<kFromInt8, Int8Sums<Set>, FloatSums<Set>> to_float(task, block * kLanes);
-  auto* const y = reinterpret_cast<typename Out::Source*>(task.destination) + at;
-  const auto* const residual =
-      task.residual == nullptr ? nullptr
-                               : reinterpret_cast<const typename Out::Source*>(task.residual) + at;
-  with_activation(task.shape.activation, [&](auto activation) {
-    for (int64_t i = 0; i < pixels; ++i) {
-      F value = activate<Set, decltype(activation)::value, Out::kIsCoarse>(
-          to_float(sums[i]), task.shape.negative_slope);
-      if (residual != nullptr) {
-        F added = Out::load_floats(residual + i * kLanes);
-        if constexpr (kToInt8) added *= load<F>(task.residual_scale + block * kLanes);
-        value += added;
-      }
-      if constexpr (kToInt8) value *= task.inverse_output_scale;
-      Out::store_floats(y + i * kLanes, value);
+  const int64_t channel = place.block * kLanes;
+  const std::conditional_t<kFromInt8, Int8Sums<Set>, FloatSums<Set>> to_float(task, channel);
+  const bool is_scaled = kToInt8 && task.residual != nullptr;
+  const F residual_scale = is_scaled ? load<F>(task.residual_scale + channel) : F{};
+  const float inverse_output_scale = task.inverse_output_scale;
+  const float negative_slope = task.shape.negative_slope;
+  auto* y = reinterpret_cast<typename Out::Source*>(task.destination) + place.at;
+  const auto* residual = reinterpret_cast<const typename Out::Source*>(task.residual);
+  if (residual != nullptr) residual += place.at;
+
+  const auto value_of = [&](int64_t i) {
+    F value = activate<Set, kActivation, Out::kIsCoarse>(to_float(sums[i]), negative_slope);
+    if (residual != nullptr) {
+      F added = Out::load_floats(residual + i * kLanes);
+      if constexpr (kToInt8) added *= residual_scale;
+      value += added;
     }
+    if constexpr (kToInt8) value *= inverse_output_scale;
+    return value;
+  };
+  const int64_t rows = place.rows;
+  const int64_t pixels = place.pixels;
+  const int64_t row_stride = place.row_stride;
+  for (int64_t row = 0; row < rows; ++row) {
+    int64_t i = 0;
+    for (; i + kRun <= pixels; i += kRun) {
+      F values[kRun];
+#pragma GCC unroll 4
+      for (int j = 0; j < kRun; ++j) values[j] = value_of(i + j);
+      Out::store_run(y + i * kLanes, values);
+    }
+    for (; i < pixels; ++i) Out::store_floats(y + i * kLanes, value_of(i));
+    sums += sums_stride;
+    y += row_stride;
+    if (residual != nullptr) residual += row_stride;
+  }
+}
+
+// The outputs at `place` from sums [rows][sums_stride].
+template <typename Set, typename Out, typename Accumulator>
+inline void finish_pixels(const ConvTask& task, const OutputPlace& place, const Accumulator* sums,
+                          int64_t sums_stride) {
+  with_activation(task.shape.activation, [&](auto activation) {
+    finish_rows<Set, Out, decltype(activation)::value>(task, place, sums, sums_stride);
   });
 }
 

@@ -168,15 +168,17 @@ class WinogradConv {
     const int64_t tile = first_tile_ + t;
     const int64_t p = tile / columns_ * kWinogradOut;
     const int64_t q = tile % columns_ * kWinogradOut;
+    F y[kWinogradOut][kWinogradOut];
+#pragma GCC unroll 4
+    for (int i = 0; i < kWinogradOut; ++i) transform_outputs(y[i], rows[i]);
     const int64_t out_pixels = shape_.out_height * shape_.out_width;
-    const int64_t width = std::min(kWinogradOut, shape_.out_width - q);
-    const int64_t height = std::min(kWinogradOut, shape_.out_height - p);
-    for (int64_t i = 0; i < height; ++i) {
-      F row[kWinogradOut];
-      transform_outputs(row, rows[i]);
-      const int64_t at = (out_block * out_pixels + (p + i) * shape_.out_width + q) * kLanes;
-      finish_pixels<Set, Out>(task_, out_block, at, width, row);
-    }
+    finish_pixels<Set, Out>(task_,
+                            {.block = out_block,
+                             .at = (out_block * out_pixels + p * shape_.out_width + q) * kLanes,
+                             .pixels = std::min(kWinogradOut, shape_.out_width - q),
+                             .rows = std::min(kWinogradOut, shape_.out_height - p),
+                             .row_stride = shape_.out_width * kLanes},
+                            y[0], kWinogradOut);
   }
 
   const ConvTask& task_;
