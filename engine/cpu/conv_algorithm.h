@@ -23,8 +23,9 @@ struct ConvChoice {
   ConvKernel kernel = nullptr;  // null where plain_conv() does it
 };
 
-// Winograd wherever it may: over all 3 x 3 convolutions of a network it reaches 2.1 (gelan-t) to 2.9
-// times (gelan-c) the GFLOP/s that are the processor's peak in fp32; see README.md.
+// Winograd wherever it may: over all 3 x 3 convolutions of a network it reaches 2.1 (gelan-t)
+// to 2.9 times (gelan-c) the GFLOP/s that are the processor's peak in fp32; see README.md. In int8
+// where there are enough tiles.
 ConvChoice choose_algorithm(const ConvShape& shape, const KernelTable& kernels, ConvPolicy policy);
 
 // The task without addresses: panels, chunks for `threads` threads, scratch.
@@ -34,7 +35,8 @@ ConvTask plan_conv(const ConvShape& shape, const ConvChoice& choice, const Kerne
 // Of all panels, in elements of weight_element().
 int64_t weight_elements(const ConvTask& task, ConvAlgorithm algorithm, int64_t lanes);
 
-// Type of the weights: that of the source where it is multiplied as such, otherwise f32.
+// Type of the weights: that of the source where it is multiplied as such; i16 for int8 in
+// Winograd's products, otherwise f32.
 Element weight_element(const ConvShape& shape, ConvAlgorithm algorithm);
 
 }  // namespace yolocu::cpu

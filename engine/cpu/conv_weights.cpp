@@ -1,6 +1,7 @@
 #include "engine/cpu/conv_weights.h"
 
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -121,10 +122,11 @@ void pack_depthwise_panel(std::byte* to, const Weights& weights, const ConvShape
   }
 }
 
-using Lanes = std::array<float, kMaxLanes>;
+template <typename T>
+using Lanes = std::array<T, kMaxLanes>;
 
 // t = G g: 3 to 6, for each lane.
-void transform_weights(const Lanes* g, Lanes* t) {
+void transform_weights(const Lanes<float>* g, Lanes<float>* t) {
   for (size_t k = 0; k < kMaxLanes; ++k) {
     const float sum = g[0][k] + g[2][k];
     const float wide = g[0][k] + 4 * g[2][k];
@@ -137,40 +139,60 @@ void transform_weights(const Lanes* g, Lanes* t) {
   }
 }
 
-// The 36 products' weights of one block of outputs and one input channel.
-void transform_window(std::byte* to, int64_t stride_bytes, const Weights& weights, int64_t first,
-                      int64_t c, int64_t lanes) {
-  Lanes g[3][3] = {};  // [column][row]
-  for (int64_t r = 0; r < 3; ++r) {
-    for (int64_t s = 0; s < 3; ++s) {
-      for (int64_t k = 0; k < lanes; ++k) {
-        g[s][r][static_cast<size_t>(k)] = weights.at(first + k, c, r, s);
-      }
-    }
-  }
-  Lanes columns[6][3];  // [row][column]
-  for (size_t s = 0; s < 3; ++s) {
-    Lanes column[6];
-    transform_weights(g[s], column);
-    for (size_t i = 0; i < 6; ++i) columns[i][s] = column[i];
-  }
-  for (const auto& row : columns) {
-    Lanes products[6];
-    transform_weights(row, products);
-    for (const Lanes& product : products) {
-      std::memcpy(to, product.data(), static_cast<size_t>(lanes) * sizeof(float));
-      to += stride_bytes;
-    }
+// t = D G g of integers: see winograd_arithmetic.h.
+void transform_weights(const Lanes<int>* g, Lanes<int>* t) {
+  for (size_t k = 0; k < kMaxLanes; ++k) {
+    const int sum = g[0][k] + g[2][k];
+    const int wide = g[0][k] + 4 * g[2][k];
+    t[0][k] = 3 * g[0][k];
+    t[1][k] = -(sum + g[1][k]);
+    t[2][k] = -(sum - g[1][k]);
+    t[3][k] = wide + 2 * g[1][k];
+    t[4][k] = wide - 2 * g[1][k];
+    t[5][k] = 3 * g[2][k];
   }
 }
 
-void pack_winograd_panel(std::byte* to, const Weights& weights, const ConvShape& shape,
+// The weights of the 36 products of one block of outputs and input channel c.
+template <typename T>
+std::array<Lanes<T>, kWinogradProducts> transform_window(const Weights& weights, int64_t first,
+                                                         int64_t c, int64_t lanes) {
+  Lanes<T> g[3][3] = {};  // [column][row]
+  for (int64_t r = 0; r < 3; ++r) {
+    for (int64_t s = 0; s < 3; ++s) {
+      for (int64_t k = 0; k < lanes; ++k) {
+        g[s][r][static_cast<size_t>(k)] = static_cast<T>(weights.at(first + k, c, r, s));
+      }
+    }
+  }
+  Lanes<T> columns[6][3];  // [row][column]
+  for (size_t s = 0; s < 3; ++s) {
+    Lanes<T> column[6];
+    transform_weights(g[s], column);
+    for (size_t i = 0; i < 6; ++i) columns[i][s] = column[i];
+  }
+  std::array<Lanes<T>, kWinogradProducts> products;
+  for (size_t i = 0; i < 6; ++i) transform_weights(columns[i], &products[i * 6]);
+  return products;
+}
+
+// T: what is computed with; Stored: of the packed weights, 4 / sizeof(Stored) channels in a lane.
+template <typename T, typename Stored>
+void pack_winograd_panel(std::byte* packed, const Weights& weights, const ConvShape& shape,
                          const ConvPanel& panel, int64_t lanes) {
-  const int64_t vector_bytes = lanes * static_cast<int64_t>(sizeof(float));
-  const int64_t stride_bytes = shape.in_channels * panel.blocks * vector_bytes;
+  constexpr int64_t kPack = 4 / sizeof(Stored);
+  auto* const to = reinterpret_cast<Stored*>(packed);
+  const int64_t row = panel.blocks * lanes;
   for (int64_t c = 0; c < shape.in_channels; ++c) {
-    for (int64_t n = 0; n < panel.blocks; ++n, to += vector_bytes) {
-      transform_window(to, stride_bytes, weights, (panel.first_block + n) * lanes, c, lanes);
+    for (int64_t n = 0; n < panel.blocks; ++n) {
+      const auto products = transform_window<T>(weights, (panel.first_block + n) * lanes, c, lanes);
+      int64_t at = (c / kPack * row + n * lanes) * kPack + c % kPack;
+      for (const Lanes<T>& product : products) {
+        for (int64_t k = 0; k < lanes; ++k) {
+          to[at + k * kPack] = static_cast<Stored>(product[static_cast<size_t>(k)]);
+        }
+        at += shape.in_channels * row;
+      }
     }
   }
 }
@@ -181,16 +203,19 @@ Status pack_weights(std::span<std::byte> packed, const TensorView& weight, const
                     const ConvTask& task, ConvAlgorithm algorithm, int64_t lanes) {
   const Element element = weight_element(task.shape, algorithm);
   const bool is_int8 = weight.dtype == DType::kI8;
-  const bool fits = is_int8 ? element != Element::kBf16 : element != Element::kI8;
+  const bool wants_int8 = element == Element::kI8 || element == Element::kI16;
+  const bool fits = is_int8 ? element != Element::kBf16 : !wants_int8;
   if (!fits || (!is_int8 && weight.dtype != DType::kF16 && weight.dtype != DType::kF32)) {
-    return unsupported(str_cat("weights: expected ", element == Element::kI8 ? "I8" : "F16 or F32",
-                               ", got ", dtype_name(weight.dtype)));
+    return unsupported(str_cat("weights: expected ", wants_int8 ? "I8" : "F16 or F32", ", got ",
+                               dtype_name(weight.dtype)));
   }
   const Weights weights(weight, part);
   for (const ConvPanel& panel : task.panels) {
     std::byte* const to = packed.data() + panel.weight_offset * element_bytes(element);
-    if (algorithm == ConvAlgorithm::kWinograd) {
-      pack_winograd_panel(to, weights, task.shape, panel, lanes);
+    if (element == Element::kI16) {
+      pack_winograd_panel<int, int16_t>(to, weights, task.shape, panel, lanes);
+    } else if (algorithm == ConvAlgorithm::kWinograd) {
+      pack_winograd_panel<float, float>(to, weights, task.shape, panel, lanes);
     } else if (algorithm == ConvAlgorithm::kDepthwise) {
       pack_depthwise_panel(to, weights, task.shape, panel, lanes);
     } else {
@@ -208,6 +233,23 @@ Status pack_channels(std::span<float> packed, const TensorView& values, const Co
     packed[static_cast<size_t>(part.out->position(k))] = read_float(values.data.data() + k * 4);
   }
   return {};
+}
+
+bool fits_winograd(const TensorView& weight) {
+  constexpr int64_t kMostInput = 127;
+  constexpr int64_t kMostSum = (int64_t{1} << 25) - 1;
+  if (weight.dtype != DType::kI8) return true;
+  const int64_t outputs = weight.shape[0];
+  const int64_t count = static_cast<int64_t>(weight.data.size()) / outputs;
+  for (int64_t k = 0; k < outputs; ++k) {
+    int64_t sum = 0;
+    for (const std::byte w :
+         weight.data.subspan(static_cast<size_t>(k * count), static_cast<size_t>(count))) {
+      sum += std::abs(int{static_cast<int8_t>(w)});
+    }
+    if (kMostInput * sum > kMostSum) return false;
+  }
+  return true;
 }
 
 void pack_compensation(std::span<int32_t> packed, const TensorView& weight, const ConvPart& part) {

@@ -23,7 +23,8 @@ struct ConvPart {
 // for an int8 source.
 //   direct    panel [C/lanes][R][S][lanes/pack][blocks][lanes][pack], pack channels in one lane
 //   picture   panel [R][S][3][blocks][lanes]
-//   winograd  panel [36][C][blocks][lanes] f32, G g G^T of each window g
+//   winograd  panel [36][C][blocks][lanes] f32, G g G^T of each window g; for an int8 source
+//             [36][C/2][blocks][lanes][2] i16, D G g G^T D (winograd_arithmetic.h)
 //   plain     as direct, with pack 1
 //   depthwise panel [R][S][lanes] f32
 // kUnsupported for other types.
@@ -32,6 +33,10 @@ Status pack_weights(std::span<std::byte> packed, const TensorView& weight, const
 
 // packed [out_channels]: zeros on entry. values [K] f32: biases, or scales of accumulators.
 Status pack_channels(std::span<float> packed, const TensorView& values, const ConvPart& part);
+
+// Whether the sums of Int8Winograd come out right whatever the inputs: 127 sum |w| < 2^25 in every
+// output channel, which is so up to 231 input channels whatever the weights. True for other types.
+bool fits_winograd(const TensorView& weight);
 
 // packed [out_channels], zeros on entry: ConvTask::compensation. weight [K,R,S,C/groups] i8.
 void pack_compensation(std::span<int32_t> packed, const TensorView& weight, const ConvPart& part);

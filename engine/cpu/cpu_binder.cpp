@@ -104,7 +104,10 @@ class Binder {
                      .in = step.source.buffer == View::kPicture ? &plan_.picture_layout
                                                                 : &layout(node.inputs[0]),
                      .out = &layout(step.conv)};
-    prepared.choice = choose_algorithm(step.shape, kernels_, policy_);
+    const bool is_exact = step.shape.source != Element::kI8 ||
+                          fits_winograd(model_tensor(prepared.part.conv->weight));
+    prepared.choice =
+        choose_algorithm(step.shape, kernels_, is_exact ? policy_ : ConvPolicy::kByDefinition);
     prepared.task = plan_conv(step.shape, prepared.choice, kernels_, team_.threads());
     const ConvAlgorithm algorithm = prepared.choice.algorithm;
     prepared.weight_bytes = weight_elements(prepared.task, algorithm, kernels_.lanes) *
@@ -165,8 +168,10 @@ class Binder {
     std::copy(conv.residual_scales.begin(), conv.residual_scales.end(),
               list<float>(conv, PreparedConv::kResidualScale).begin());
     if (conv.task.shape.source == Element::kI8) {
-      pack_compensation(list<int32_t>(conv, PreparedConv::kCompensation), model_tensor(op.weight),
-                        conv.part);
+      if (conv.choice.algorithm != ConvAlgorithm::kWinograd) {
+        pack_compensation(list<int32_t>(conv, PreparedConv::kCompensation), model_tensor(op.weight),
+                          conv.part);
+      }
       YOLOCU_RETURN_IF_ERROR(pack_channels(list<float>(conv, PreparedConv::kScale),
                                            model_tensor(op.accumulator_scale), conv.part));
     }

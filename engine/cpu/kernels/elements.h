@@ -14,13 +14,15 @@ namespace yolocu::cpu {
 inline constexpr int kRun = 4;  // bytes of 4 vectors of floats fill one vector
 
 // kI8: q in [-127, 127], stored as q + 128 in a byte, as the dot products of AVX-512 VNNI want one
-// unsigned operand; what q is worth is in the scales of tasks.
-enum class Element : uint8_t { kF32, kBf16, kI8 };
+// unsigned operand; what q is worth is in the scales of tasks. kI16: no feature maps, but what
+// Winograd's transforms make of int8.
+enum class Element : uint8_t { kF32, kBf16, kI8, kI16 };
 
 constexpr int64_t element_bytes(Element element) {
   switch (element) {
     case Element::kF32: return 4;
-    case Element::kBf16: return 2;
+    case Element::kBf16:
+    case Element::kI16: return 2;
     case Element::kI8: return 1;
   }
   return 4;
@@ -104,6 +106,10 @@ struct Int8Element {
 #endif
     return __builtin_convertvector(bytes - kZero, typename Set::F);
   }
+  // q + 128.
+  static typename Set::H load_units(const Source* x) {
+    return __builtin_convertvector(load<typename Set::B>(x), typename Set::H);
+  }
   static void store_floats(Source* y, typename Set::F value) {
     using F = typename Set::F;
     constexpr float kMost = 127.0f;
@@ -129,9 +135,8 @@ struct Int8Element {
   static void store_run(Source* y, const typename Set::F* values) {
     __m512i units[kRun];
     for (int i = 0; i < kRun; ++i) {
-      // The second operand where it is NaN, which becomes the least integer.
-      units[i] = _mm512_cvt_roundps_epi32(_mm512_min_ps(_mm512_set1_ps(127.0f), values[i]),
-                                          _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+      // min() is its second operand where that is NaN, which becomes the least integer.
+      units[i] = _mm512_cvtps_epi32(_mm512_min_ps(_mm512_set1_ps(127.0f), values[i]));
     }
     // Saturated bytes. Packing goes by quarters of vectors: four lanes of each of the four pixels,
     // then the next four.
@@ -141,6 +146,27 @@ struct Int8Element {
     const __m512i pixels = _mm512_permutexvar_epi32(order, quarters);
     const __m512i bounded = _mm512_max_epi8(pixels, _mm512_set1_epi8(-127));
     store(y, _mm512_xor_si512(bounded, _mm512_set1_epi8(-kZero)));
+  }
+#endif
+};
+
+// Sums wrap around.
+template <typename Set>
+struct I16Element {
+  using Source = int16_t;
+  using Weight = int16_t;
+  using Accumulator = typename Set::U;
+  static constexpr int kPack = 2;
+
+#if defined(__AVX512BF16__) && defined(__AVX512VNNI__)
+  static __m512i broadcast_source(const Source* x) {
+    return _mm512_set1_epi32(load<int32_t>(x));
+  }
+  static __m512i load_weights(const Weight* w) {
+    return load<__m512i>(w);
+  }
+  static Accumulator dot(Accumulator a, __m512i x, __m512i w) {
+    return bits_as<Accumulator>(_mm512_dpwssd_epi32(bits_as<__m512i>(a), x, w));
   }
 #endif
 };

@@ -57,9 +57,14 @@ struct Kernels {
 
   template <typename Out>
   static ConvKernel winograd_into(const ConvShape& shape) {
-    if (shape.source == Element::kF32) return run<WinogradConv<Set, F32Element<Set>, Out>>;
+    if (shape.source == Element::kF32) {
+      return run<WinogradConv<Set, FloatWinograd<Set, F32Element<Set>>, Out>>;
+    }
     if constexpr (Set::kHasDot) {
-      if (shape.source == Element::kBf16) return run<WinogradConv<Set, Bf16Element<Set>, Out>>;
+      if (shape.source == Element::kBf16) {
+        return run<WinogradConv<Set, FloatWinograd<Set, Bf16Element<Set>>, Out>>;
+      }
+      if (shape.source == Element::kI8) return run<WinogradConv<Set, Int8Winograd<Set>, Out>>;
     }
     return nullptr;
   }

@@ -1,13 +1,9 @@
 // 3 x 3 convolution of stride 1 by Winograd's minimal filtering F(4 x 4, 3 x 3): 36 multiplications
-// for 16 outputs where the definition has 144.
-//
-//   Y = A^T [ (G g G^T) * (B^T d B) ] A      for each 6 x 6 tile d of inputs, summed over channels
+// for 16 outputs where the definition has 144; the formulas are in winograd_arithmetic.h.
 //
 // Tiles overlap by two pixels. The 36 products of a tile are 36 products of matrices over many
 // tiles: [tiles, channels] x [channels, outputs], by the register tiles of other convolutions. A
 // chunk of tiles passes through all three steps while it is in the caches.
-// Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2015; points 0, 1, -1,
-// 2, -2. The result differs from the definition's by some 10 times its rounding error.
 #pragma once
 
 #include <algorithm>
@@ -16,42 +12,18 @@
 #include "engine/cpu/kernels/conv_task.h"
 #include "engine/cpu/kernels/epilogue.h"
 #include "engine/cpu/kernels/register_tile.h"
+#include "engine/cpu/kernels/winograd_arithmetic.h"
 #include "engine/cpu/kernels/winograd_shape.h"
 
 namespace yolocu::cpu {
 
-// t = B^T d for one column or row of 6.
-template <typename F>
-[[gnu::always_inline]] inline void transform_inputs(F* t, const F* d) {
-  const F even = d[4] - 4.0f * d[2];
-  const F odd = d[3] - 4.0f * d[1];
-  const F even2 = d[4] - d[2];
-  const F odd2 = 2.0f * (d[3] - d[1]);
-  t[0] = 4.0f * d[0] + (d[4] - 5.0f * d[2]);
-  t[1] = even + odd;
-  t[2] = even - odd;
-  t[3] = even2 + odd2;
-  t[4] = even2 - odd2;
-  t[5] = 4.0f * d[1] + (d[5] - 5.0f * d[3]);
-}
-
-// y = A^T m for one column or row: 6 to 4.
-template <typename F>
-[[gnu::always_inline]] inline void transform_outputs(F* y, const F* m) {
-  const F sum12 = m[1] + m[2];
-  const F difference12 = m[1] - m[2];
-  const F sum34 = m[3] + m[4];
-  const F difference34 = m[3] - m[4];
-  y[0] = m[0] + sum12 + sum34;
-  y[1] = difference12 + 2.0f * difference34;
-  y[2] = sum12 + 4.0f * sum34;
-  y[3] = difference12 + 8.0f * difference34 + m[5];
-}
-
-template <typename Set, typename In, typename Out>
+// Arithmetic: FloatWinograd or Int8Winograd.
+template <typename Set, typename Arithmetic, typename Out>
 class WinogradConv {
  public:
-  using F = typename Set::F;
+  using Product = typename Arithmetic::Product;
+  using Input = typename Arithmetic::Input;
+  using Accumulator = typename Arithmetic::Accumulator;
   static constexpr int kLanes = Set::kLanes;
 
   WinogradConv(const ConvTask& task, std::byte* scratch)
@@ -59,9 +31,9 @@ class WinogradConv {
         shape_(task.shape),
         columns_(winograd_tiles(shape_.out_width)),
         blocks_in_(shape_.in_channels / kLanes),
-        products_stride_(winograd_stride(blocks_in_, task.tiles_a_chunk)),
-        inputs_(reinterpret_cast<F*>(scratch)),
-        products_(inputs_ + kWinogradProducts * products_stride_) {}
+        inputs_stride_(winograd_stride(blocks_in_, task.tiles_a_chunk)),
+        inputs_(reinterpret_cast<Input*>(scratch)),
+        products_(reinterpret_cast<Accumulator*>(inputs_ + kWinogradProducts * inputs_stride_)) {}
 
   void run_chunk(int64_t chunk) {
     const int64_t tile_chunk = chunk % task_.tile_chunks;
@@ -92,66 +64,74 @@ class WinogradConv {
     const int64_t tile = first_tile_ + t;
     const int64_t y = tile / columns_ * kWinogradOut - shape_.padding;
     const int64_t x = tile % columns_ * kWinogradOut - shape_.padding;
-    const auto* const data = reinterpret_cast<const typename In::Source*>(task_.source) +
+    const auto* const data = reinterpret_cast<const typename Arithmetic::Source*>(task_.source) +
                              block * shape_.in_height * shape_.in_width * kLanes;
-    F d[kWinogradIn][kWinogradIn];  // [column][row]
+    Input d[kWinogradIn][kWinogradIn];  // [column][row]
     const bool inside = y >= 0 && y + kWinogradIn <= shape_.in_height && x >= 0 &&
                         x + kWinogradIn <= shape_.in_width;
-    for (int64_t i = 0; i < kWinogradIn; ++i) {
-      const auto* const row = data + ((y + i) * shape_.in_width + x) * kLanes;
+    const auto load_tile = [&](auto exists) {
+      for (int64_t i = 0; i < kWinogradIn; ++i) {
+        const auto* const row = data + ((y + i) * shape_.in_width + x) * kLanes;
 #pragma GCC unroll 6
-      for (int64_t j = 0; j < kWinogradIn; ++j) {
-        const bool exists = inside || (y + i >= 0 && y + i < shape_.in_height && x + j >= 0 &&
-                                       x + j < shape_.in_width);
-        d[j][i] = exists ? In::load_floats(row + j * kLanes) : F{};
+        for (int64_t j = 0; j < kWinogradIn; ++j) {
+          d[j][i] = exists(y + i, x + j) ? Arithmetic::load_inputs(row + j * kLanes) : Input{};
+        }
       }
+    };
+    if (inside) {
+      load_tile([](int64_t, int64_t) { return true; });
+    } else {
+      load_tile([&](int64_t row, int64_t column) {
+        return row >= 0 && row < shape_.in_height && column >= 0 && column < shape_.in_width;
+      });
     }
-    F columns[kWinogradIn][kWinogradIn];  // [row][column]
+    Input columns[kWinogradIn][kWinogradIn];  // [row][column]
 #pragma GCC unroll 6
     for (int j = 0; j < kWinogradIn; ++j) {
-      F column[kWinogradIn];
+      Input column[kWinogradIn];
       transform_inputs(column, d[j]);
 #pragma GCC unroll 6
       for (int i = 0; i < kWinogradIn; ++i) columns[i][j] = column[i];
     }
-    F* to = inputs_ + block * task_.tiles_a_chunk + t;
+    Input* to = inputs_ + block * task_.tiles_a_chunk + t;
 #pragma GCC unroll 6
     for (int i = 0; i < kWinogradIn; ++i) {
-      F row[kWinogradIn];
+      Input row[kWinogradIn];
       transform_inputs(row, columns[i]);
 #pragma GCC unroll 6
-      for (int j = 0; j < kWinogradIn; ++j, to += products_stride_) *to = row[j];
+      for (int j = 0; j < kWinogradIn; ++j, to += inputs_stride_) *to = row[j];
     }
   }
 
   void multiply(const ConvPanel& panel) {
-    using E = F32Element<Set>;
-    const auto* weights = reinterpret_cast<const float*>(task_.weights) + panel.weight_offset;
+    const auto* weights =
+        reinterpret_cast<const typename Product::Weight*>(task_.weights) + panel.weight_offset;
     const int64_t weights_stride = shape_.in_channels * panel.blocks * kLanes;
     constexpr int64_t kHere = 0;
-    TileSource<E> source{.taps = &kHere,
-                         .tap_count = 1,
-                         .blocks = blocks_in_,
-                         .block_stride = task_.tiles_a_chunk * kLanes};
+    TileSource<Product> source{.taps = &kHere,
+                               .tap_count = 1,
+                               .blocks = blocks_in_,
+                               .block_stride = task_.tiles_a_chunk * kLanes};
     for (int64_t f = 0; f < kWinogradProducts; ++f, weights += weights_stride) {
-      const F* const inputs = inputs_ + f * products_stride_;
-      F* const products = products_ + f * products_pitch();
+      const Input* const inputs = inputs_ + f * inputs_stride_;
+      Accumulator* const products = products_ + f * products_pitch();
       const int64_t count = tiles_a_row(tiles_, kTilePixels<Set>);
       for (int64_t i = 0; i < count; ++i) {
         const int64_t begin = tiles_ * i / count;
-        source.data = reinterpret_cast<const float*>(inputs + begin);
-        run_tile<E, Set, kLanes, kLanes>(tiles_ * (i + 1) / count - begin, panel.blocks,
-                                         products + begin, task_.tiles_a_chunk, source, weights);
+        source.data = reinterpret_cast<const typename Product::Source*>(inputs + begin);
+        run_tile<Product, Set, kLanes, kLanes / Product::kPack>(
+            tiles_ * (i + 1) / count - begin, panel.blocks, products + begin, task_.tiles_a_chunk,
+            source, weights);
       }
     }
   }
 
   // The 4 x 4 outputs of tile t from block n of the products.
   void finish_tile(int64_t out_block, int64_t n, int64_t t) {
-    const F* from = products_ + n * task_.tiles_a_chunk + t;
-    F rows[kWinogradOut][kWinogradIn];
+    const Accumulator* from = products_ + n * task_.tiles_a_chunk + t;
+    Accumulator rows[kWinogradOut][kWinogradIn];
     {
-      F m[kWinogradIn][kWinogradIn];  // [column][row]
+      Accumulator m[kWinogradIn][kWinogradIn];  // [column][row]
 #pragma GCC unroll 6
       for (int i = 0; i < kWinogradIn; ++i) {
 #pragma GCC unroll 6
@@ -159,8 +139,8 @@ class WinogradConv {
       }
 #pragma GCC unroll 6
       for (int j = 0; j < kWinogradIn; ++j) {
-        F column[kWinogradOut];
-        transform_outputs(column, m[j]);
+        Accumulator column[kWinogradOut];
+        Arithmetic::transform_outputs(column, m[j]);
 #pragma GCC unroll 4
         for (int i = 0; i < kWinogradOut; ++i) rows[i][j] = column[i];
       }
@@ -168,9 +148,14 @@ class WinogradConv {
     const int64_t tile = first_tile_ + t;
     const int64_t p = tile / columns_ * kWinogradOut;
     const int64_t q = tile % columns_ * kWinogradOut;
-    F y[kWinogradOut][kWinogradOut];
+    typename Arithmetic::Sum sums[kWinogradOut][kWinogradOut];
 #pragma GCC unroll 4
-    for (int i = 0; i < kWinogradOut; ++i) transform_outputs(y[i], rows[i]);
+    for (int i = 0; i < kWinogradOut; ++i) {
+      Accumulator row[kWinogradOut];
+      Arithmetic::transform_outputs(row, rows[i]);
+#pragma GCC unroll 4
+      for (int j = 0; j < kWinogradOut; ++j) sums[i][j] = Arithmetic::sum(row[j], i, j);
+    }
     const int64_t out_pixels = shape_.out_height * shape_.out_width;
     finish_pixels<Set, Out>(task_,
                             {.block = out_block,
@@ -178,14 +163,14 @@ class WinogradConv {
                              .pixels = std::min(kWinogradOut, shape_.out_width - q),
                              .rows = std::min(kWinogradOut, shape_.out_height - p),
                              .row_stride = shape_.out_width * kLanes},
-                            y[0], kWinogradOut);
+                            sums[0], kWinogradOut);
   }
 
   const ConvTask& task_;
   const ConvShape& shape_;
-  int64_t columns_, blocks_in_, products_stride_;
-  F* inputs_;
-  F* products_;
+  int64_t columns_, blocks_in_, inputs_stride_;
+  Input* inputs_;
+  Accumulator* products_;
   int64_t first_tile_ = 0, tiles_ = 0;
 };
 

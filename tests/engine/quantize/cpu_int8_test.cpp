@@ -60,6 +60,32 @@ std::shared_ptr<const Model> network_of_loops(const ConvOp& stem) {
   return b.finish({b.conv(b.conv(y, 32, {.kernel = 4, .stride = 4}), 21, {}), b.conv(y, 21, {})});
 }
 
+// `model` with all int8 weights 127 and all biases of convolutions with int8 results so large that
+// these are 127, too: the largest sums there can be.
+std::shared_ptr<const Model> saturated(const Model& model) {
+  auto copy = std::make_shared<Model>(model);
+  auto storage = std::make_shared<std::vector<std::vector<std::byte>>>();
+  const auto fill = [&](const std::string& name, std::span<const std::byte> element) {
+    TensorView& tensor = copy->tensors.find(name)->second;
+    std::vector<std::byte>& bytes = storage->emplace_back(tensor.data.size());
+    for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = element[i % element.size()];
+    tensor.data = bytes;
+  };
+  const int8_t weight = 127;
+  const float bias = 1e6f;
+  for (const Node& node : copy->spec.graph.nodes) {
+    const auto* const conv = std::get_if<ConvOp>(&node.op);
+    if (conv == nullptr) continue;
+    if (!conv->accumulator_scale.empty()) {
+      fill(conv->weight, std::as_bytes(std::span(&weight, 1)));
+    }
+    if (conv->output_scale > 0) fill(conv->bias, std::as_bytes(std::span(&bias, 1)));
+  }
+  copy->storage = std::make_shared<std::pair<decltype(storage), std::shared_ptr<const void>>>(
+      storage, model.storage);
+  return copy;
+}
+
 class CpuInt8 : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -99,6 +125,21 @@ TEST_F(CpuInt8, PoolsAndGroups) {
 
 TEST_F(CpuInt8, Loops) {
   expect_same(network_of_loops(kDown));
+}
+
+// Sums of 127 x 127 over 256 channels are beyond what Winograd's integers can tell apart.
+TEST_F(CpuInt8, LargestSums) {
+  ModelBuilder b(Numbers::kReals, 14);
+  ConvOp linear = kSame;
+  linear.activation = Activation::kNone;
+  const auto quantized =
+      quantize_model(b.finish({b.conv(b.conv(0, 256, kDown), 21, linear)}), 3, load_noise,
+                     {.keep = 0, .error_pictures = 2, .height = kSize, .width = kSize});
+  ASSERT_OK(quantized);
+  const auto model = saturated(*quantized->model);
+  const auto expected = predictions(model, Device::kReference, {.precision = Precision::kInt8});
+  const auto actual = predictions(model, Device::kCpu, {.precision = Precision::kInt8});
+  EXPECT_LE(difference(*model, expected, actual), 1e-5);
 }
 
 // Other stems than 3 x 3 read the picture in bf16, which is as coarse as int8.
