@@ -31,7 +31,7 @@ void add_options(CLI::App& app, Arguments& arguments) {
   app.add_option("--network", arguments.networks, "official networks by name, such as gelan-c");
   app.add_option("--model", arguments.models, "packed files")->check(CLI::ExistingFile);
   app.add_option("--variants", arguments.variants,
-                 "selected: what plans launch; all: whatever can implement the problem")
+                 "selected: what plans launch; all: what else might do, too")
       ->check(CLI::IsMember({"selected", "all"}));
   app.add_option("--precision", arguments.precision, "of activations and weights")
       ->check(CLI::IsMember({"fp16", "bf16", "fp32"}));

@@ -14,7 +14,7 @@
 namespace yolocu::bench {
 namespace {
 
-// Not naive, and not believed to take more than twice as long as the best; splits that leave a
+// Not naive, and not believed to take more than kFar times as long as the best; splits that leave a
 // block four stages.
 bool is_worth_a_look(const gpu::ConvStep& step, const ConvDevice& device) {
   const ConvVariant& variant = step.choice.variant;

@@ -69,7 +69,7 @@ constexpr bool may_split(ConvAlgorithm algorithm) {
   return algorithm == ConvAlgorithm::kImplicitGemm || algorithm == ConvAlgorithm::kWarpgroupGemm;
 }
 
-// Compile-time choices of kTiled and kImplicitGemm, in elements. All 0 for the
+// Compile-time choices of kTiled, kImplicitGemm and kWarpgroupGemm, in elements. All 0 for the
 // others.
 struct ConvTile {
   int block_m = 0, block_n = 0, block_k = 0;  // of a block; block_k is one stage of the pipeline
@@ -122,7 +122,7 @@ int64_t conv_workspace_bytes(const ConvChoice& choice, const ConvProblem& proble
 // elements or more; a tiled variant and more than 65535 groups; kDepthwise and other groups than
 // channels.
 Status can_implement(const ConvVariant& variant, const ConvProblem& problem);
-// The same, and kUnsupported for splits of anything but a kImplicitGemm of one group, for so many
+// The same, and kUnsupported for splits where may_split() is false or there are groups, for so many
 // that one would have no stage, and for more than kConvTickets tiles.
 Status can_implement(const ConvChoice& choice, const ConvProblem& problem);
 
