@@ -41,7 +41,9 @@ TEST_P(OfficialPlan, LaunchesOnlyWhatComputes) {
             }));
   const bool is_bf16 = GetParam().precision == Precision::kBf16;
   // All of them on tensor cores, and with 16-byte loads.
-  EXPECT_EQ(launches_of(*report, is_bf16 ? "conv_igemm_bf16" : "conv_igemm_f16"), convolutions);
+  EXPECT_EQ(launches_of(*report, is_bf16 ? "conv_igemm_bf16" : "conv_igemm_f16") +
+                launches_of(*report, is_bf16 ? "conv_wgmma_bf16" : "conv_wgmma_f16"),
+            convolutions);
   for (const PlanStep& step : report->steps) {
     const bool is_conv = step.implementation.starts_with("conv_");
     EXPECT_TRUE(!is_conv || step.implementation.ends_with("_v16")) << step.implementation;
