@@ -58,6 +58,9 @@ class Clock:
             os.killpg(process.pid, signal.SIGKILL)  # and what it has started
             late.output, _ = process.communicate()
             raise
+        except BaseException:  # an interrupt: nothing goes on behind it
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
         last = (end_of(output) or [""])[-1]
         if process.returncode == 77:  # a test's word for "not here"
             raise Skip(last)

@@ -118,7 +118,7 @@ def detections(plan, clock, report):
     """The sample picture: the same objects as the reference device."""
     sample = plan.root / "weights/demo/sample.jpg"
     size = ["--size", "320"] if plan.dry_run else []
-    found = {device: json.loads(clock.run([plan.program, "detect", sample, "--json", "-",
+    found = {device: last_json(clock.run([plan.program, "detect", sample, "--json", "-",
                                            "--device", device] + size))
              for device in (plan.device, "reference")}
     lists = [found[device]["images"][0]["detections"] for device in (plan.device, "reference")]
@@ -145,8 +145,8 @@ def networks(plan, clock, report):
             try:
                 output = clock.run([plan.program, "bench", *words, *options, "--batch", batch,
                                     "--iterations", iterations])
-                add_network(report, name, "yolocu", json.loads(output))
-            except Failure as failure:  # the others may do
+                add_network(report, name, "yolocu", last_json(output))
+            except (Failure, ValueError) as failure:  # the others may do
                 problems.append(f"{name}, batch {batch}: {failure}")
                 outputs += failure.output
     if problems:
@@ -267,6 +267,11 @@ def write_picture(path, size):
 
     plane = [value(y, x) for y in range(size) for x in range(size)]
     npy.write_npy(path, (1, 3, size, size), plane * 3)
+
+
+def last_json(output):
+    """The JSON document that ends an output; libraries may print warnings before it."""
+    return json.loads(output[output.index("{"):])
 
 
 def json_lines(output):

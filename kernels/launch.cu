@@ -54,14 +54,14 @@ struct Attributes {
   cudaLaunchAttribute list[2];
   unsigned count = 0;
 
-  Attributes(const LaunchConfig& config, bool has_dependent_launch) {
+  Attributes(const LaunchConfig& config, bool is_dependent) {
     const dim3 cluster = to_dim3(config.cluster);
     if (cluster.x * cluster.y * cluster.z > 1) {
       cudaLaunchAttribute& attribute = list[count++];
       attribute.id = cudaLaunchAttributeClusterDimension;
       attribute.val.clusterDim = {cluster.x, cluster.y, cluster.z};
     }
-    if (config.start == StartRule::kOverlapPrevious && has_dependent_launch) {
+    if (is_dependent) {
       cudaLaunchAttribute& attribute = list[count++];
       attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
       attribute.val.programmaticStreamSerializationAllowed = 1;
@@ -69,12 +69,15 @@ struct Attributes {
   }
 };
 
-// Of the current device, since sm_90. An error shows at the launch.
-bool has_dependent_launch() {
-  int device = 0, major = 0;
-  cudaGetDevice(&device);
-  cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
-  return major >= 9;
+// True if the code of the kernel that this device runs has griddepcontrol, as code for sm_90 and
+// later does: a card may be newer than its code, which is made from PTX of sm_80 then, and would
+// not wait.
+bool has_dependent_launch(const void* function) {
+  constexpr int kFirstVersion = 90;
+  cudaFuncAttributes attributes{};
+  const cudaError_t error = cudaFuncGetAttributes(&attributes, function);
+  cudaGetLastError();  // whatever it is, the launch says it, too
+  return error == cudaSuccess && attributes.ptxVersion >= kFirstVersion;
 }
 
 }  // namespace
@@ -105,7 +108,8 @@ Status launch_untyped(std::string_view name, CallSite site, const LaunchConfig& 
                                          static_cast<int>(config.shared_bytes)),
                     what, site));
   }
-  Attributes attributes(config, has_dependent_launch());
+  Attributes attributes(
+      config, config.start == StartRule::kOverlapPrevious && has_dependent_launch(function));
   cudaLaunchConfig_t launch{};
   launch.gridDim = to_dim3(config.grid);
   launch.blockDim = to_dim3(config.block);

@@ -26,8 +26,9 @@ struct Extent3 {
   int64_t x = 1, y = 1, z = 1;
 };
 
-// kOverlapPrevious: programmatic dependent launch, device/dependent_launch.h. Devices before sm_90
-// know it not and start the kernel after the previous one.
+// kOverlapPrevious: programmatic dependent launch, device/dependent_launch.h. A kernel whose code
+// on this device is for an architecture before sm_90, be the card newer, starts after the one
+// before.
 enum class StartRule : uint8_t { kAfterPrevious, kOverlapPrevious };
 
 struct LaunchConfig {

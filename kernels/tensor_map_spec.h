@@ -15,8 +15,9 @@ enum class MapMode : uint8_t { kTiled, kIm2col };
 enum class Swizzle : uint8_t { kNone, k32B, k64B, k128B };
 // What elements outside the tensor arrive as; kNan for float types only.
 enum class MapFill : uint8_t { kZero, kNan };
-// Byte `byte` of an element outside the tensor. kNan: 0x7FF7 in each 16 bits. No manual says so: an
-// H100 gave 0xF7 first and no byte 0xFF, in f16, bf16 and f32 alike (driver 580.159, 2026-11-26).
+// Byte `byte` of an element outside the tensor. kNan: 0x7FF7 in each 16 bits, a guess: no manual
+// says it, and an H100 gave 0xF7 first and no byte 0xFF, in f16, bf16 and f32 alike (driver
+// 580.159, 2026-11-26).
 constexpr uint8_t map_fill_byte(MapFill fill, int64_t byte) {
   if (fill == MapFill::kZero) return 0;
   return byte % 2 == 0 ? 0xF7 : 0x7F;

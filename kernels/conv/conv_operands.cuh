@@ -57,7 +57,7 @@ YOLOCU_DEVICE void copy_vector(device::SharedPtr<T> dst, int place, device::Glob
                                int index, bool valid) {
   if constexpr (kLoadBytes < 4) {  // less than cp.async copies
     T value = {};
-    if (valid) value = src.template load<T, device::LoadHint::kReadOnly>(index);
+    if (valid) value = src.load(index);
     dst.store(place, value);
   } else {
     // The address of a copy of 0 bytes must be aligned too: the first element is.

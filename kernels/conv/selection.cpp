@@ -40,8 +40,8 @@ constexpr double kSharedBytes = 116;   // of shared memory: 128, and a barrier a
 constexpr double kWidestLoad = 16;     // bytes
 
 // Fitted to times of the convolutions of gelan-c on an H100 (2026-11-26, operands in device memory,
-// bench/README.md): 460 by mma.sync, off by 13 % (rms); what the costs choose takes 3.8 % longer than
-// the best of the inventory.
+// bench/README.md): 460 by mma.sync, off by 13 % (rms). For the same layers, what the costs choose
+// takes 3.8 % longer than the best that was measured.
 constexpr double kStageClocks = 40;           // of a stage by itself: a barrier,
 constexpr double kStageDepthClocks = 230;     // ldmatrix and mma in a chain, for 32 of k,
 constexpr double kCopyLatency = 750;          // and a copy, stages - 1 of which are on their way

@@ -13,7 +13,7 @@ inline namespace YOLOCU_TARGET {
 
 template <typename T>
 YOLOCU_DEVICE float load_number(device::GlobalPtr<const T> numbers, int64_t index) {
-  const T value = numbers.template load<T, device::LoadHint::kReadOnly>(index);
+  const T value = numbers.load(index);
   if constexpr (std::is_same_v<T, float>) {
     return value;
   } else {

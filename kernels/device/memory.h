@@ -22,7 +22,9 @@ struct alignas(16) Words4 {
 
 enum class LoadHint : uint8_t {
   kNone,                // ld.global
-  kReadOnly,            // ld.global.nc: nobody writes these bytes while the kernel runs
+  // ld.global.nc: nobody writes these bytes while the kernel runs. A dependent launch runs while
+  // the grids before it do: what they write is not for this, even after wait_for_prior_grids.
+  kReadOnly,
   kReadOnlyL2Prefetch,  // ld.global.nc.L2::128B: the same, and fetch the 128-byte line into L2
   kStreaming,           // ld.global.cs: read once, first to be evicted
 };

@@ -48,12 +48,11 @@ template <typename T>
 YOLOCU_DEVICE uint32_t pack_pair(float low, float high);
 
 // e^value by ex2.approx.ftz.f32. Relative error at most 2^-22 + |value| * 2^-23 (the product with
-// log2(e) is rounded); infinity from 88.73 on, 0 below -87.33 at the latest -104: subnormal results
-// may be 0, as keeping them costs four instructions. Unlike the conversions, the bits differ between
-// the targets.
+// log2(e) is rounded); infinity from 88.73 on, 0 below -104, and perhaps from -87.33 on: subnormal
+// results may be 0, as keeping them costs four instructions. The bits differ between the targets.
 YOLOCU_DEVICE float fast_exp(float value);
-// 1 / value by rcp.approx.ftz.f32: at most 1 ulp; 0 of infinity, infinity of 0; subnormal values and
-// results may be taken for 0.
+// 1 / value by rcp.approx.ftz.f32: at most 1 ulp; 0 of infinity, infinity of 0; subnormal values
+// and results may be taken for 0.
 YOLOCU_DEVICE float fast_reciprocal(float value);
 
 // a * b by mul.rn.f64: rounded by itself, while the compiler is free to fuse the operator * with an

@@ -5,8 +5,8 @@
 // dimension first, rows dense, or one span apart under a swizzle; destinations and sources are
 // aligned to the swizzle's pattern: 128 bytes for kNone, 256, 512, 1024 for 32B, 64B, 128B.
 // Elements outside the tensor are filled on loads, dropped on stores, and count as bytes either
-// way. But stores move chunks of 16 bytes: where the innermost dimension is no multiple of them, the
-// gap behind a row is written, too, and behind the last row what follows the tensor.
+// way. But stores move chunks of 16 bytes: where the innermost dimension is no multiple of them,
+// the gap behind a row is written, too, and behind the last row what follows the tensor.
 #pragma once
 
 #include "kernels/device/mbarrier.h"

@@ -43,7 +43,7 @@ Status check_device_limits(std::string_view name, const LaunchConfig& config, in
   return {};
 }
 
-// Cards before sm_90 start no launch early.
+// Code of sm_80 to sm_89 has no wait, and is never started early.
 StartRule start_rule(const LaunchConfig& config, int capability) {
   return capability < 90 ? StartRule::kAfterPrevious : config.start;
 }

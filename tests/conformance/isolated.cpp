@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <string>
@@ -57,7 +58,8 @@ bool send_all(int socket, const void* bytes, size_t size) {
   return true;
 }
 
-[[noreturn]] void work_in_child(const IsolatedWorker::Work& work, int socket) {
+// An exception ends this process, and not as a second one of the parent.
+[[noreturn]] void work_in_child(const IsolatedWorker::Work& work, int socket) noexcept {
   size_t item = 0;
   while (recv(socket, &item, sizeof(item), MSG_WAITALL) == static_cast<ssize_t>(sizeof(item))) {
     const Bytes answer = packed(work(item));
@@ -73,9 +75,13 @@ Answer receive(int socket, Clock::time_point deadline, Bytes& answer) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
     pollfd waiting = {.fd = socket, .events = POLLIN, .revents = 0};
-    if (left <= 0 || poll(&waiting, 1, static_cast<int>(left)) <= 0) return Answer::kLate;
+    if (left <= 0) return Answer::kLate;
+    const int ready = poll(&waiting, 1, static_cast<int>(left));
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) return Answer::kLate;
     uint8_t buffer[65536];
     const ssize_t count = recv(socket, buffer, sizeof(buffer), 0);
+    if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return Answer::kEnded;
     answer.insert(answer.end(), buffer, buffer + count);
   }

@@ -117,8 +117,19 @@ std::string name_of(const ConvCase& conv_case) {
   return std::string(conv_case.variant.name) + "_" + conv_case.name;
 }
 
+// Of the device's variants: launching another, such as wgmma before sm_90a, ends the process's use
+// of the card.
+bool has_variant(const DeviceRuntime& runtime, const ConvVariant& variant) {
+  return variant.algorithm != ConvAlgorithm::kWarpgroupGemm || runtime.info().has_wgmma;
+}
+
 class ConvKernel : public testing::KernelTest<ConvCase> {
  protected:
+  void SetUp() override {
+    KernelTest::SetUp();
+    if (IsSkipped()) return;
+    if (!has_variant(runtime(), test_case().variant)) GTEST_SKIP() << "not for this device";
+  }
   ConvResult run(const ConvCase& conv_case, const ConvData& data) {
     return run_conv(runtime(), kernels(), stream(), conv_case, data);
   }
@@ -133,7 +144,14 @@ std::vector<ConvVariant> split_variants() {
   return variants;
 }
 
-class ConvWorkspace : public testing::KernelTest<ConvVariant> {};
+class ConvWorkspace : public testing::KernelTest<ConvVariant> {
+ protected:
+  void SetUp() override {
+    KernelTest::SetUp();
+    if (IsSkipped()) return;
+    if (!has_variant(runtime(), test_case())) GTEST_SKIP() << "not for this device";
+  }
+};
 
 TEST_P(ConvKernel, IntegersAreBitEqual) {
   ConvCase conv_case = test_case();

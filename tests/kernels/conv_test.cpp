@@ -251,6 +251,28 @@ TEST(ConvLegality, SplitsAreOfStagesOfAFewTiles) {
   EXPECT_EQ(conv_workspace_bytes({variant, 3}, layer()), 4096 + 3 * 7 * 2 * 64 * 32 * 4);
 }
 
+// A kernel of sm_90a on another device traps, and takes the process's use of the card with it.
+TEST(ConvSelection, WgmmaIsForDevicesThatHaveIt) {
+  const ConvProblem large = layer_with([](ConvProblem& p) {
+    p.batch = 32;
+    p.height = p.width = 80;
+    p.channels = p.x.pixel_stride = p.out_channels = p.y.pixel_stride = 256;
+  });
+  const ConvDevice with = {132, 227 * 1024, true}, without = {132, 227 * 1024, false};
+  EXPECT_TRUE(selected(large, with).starts_with("conv_wgmma")) << selected(large, with);
+  EXPECT_TRUE(selected(large, without).starts_with("conv_igemm")) << selected(large, without);
+  int count = 0;
+  for (const ConvVariant& variant : conv_variants()) {
+    if (variant.algorithm != ConvAlgorithm::kWarpgroupGemm || variant.dtype != large.dtype)
+      continue;
+    ++count;
+    ASSERT_OK(can_run({variant}, large, with));
+    testing::expect_refused(can_run({variant}, large, without), StatusCode::kUnsupported,
+                            "the device has no wgmma");
+  }
+  EXPECT_GE(count, 1);
+}
+
 TEST(ConvLegality, GridsHoldSoManyGroups) {
   ConvProblem problem = layer();
   problem.height = problem.width = 1;

@@ -1,5 +1,5 @@
-// dependent_launch.h in CUDA. Before sm_90 no launch is dependent: there these do nothing, as they
-// do nothing in such a launch later.
+// dependent_launch.h in CUDA. Code for architectures before sm_90 has none of it, and launch() makes
+// no launch of such code a dependent one, whatever the card.
 #pragma once
 
 #include "kernels/device/cuda/architecture.cuh"
