@@ -19,9 +19,8 @@ namespace {
 bool is_worth_a_look(const gpu::ConvStep& step, const ConvDevice& device) {
   const ConvVariant& variant = step.choice.variant;
   const int64_t splits = step.choice.splits;
-  if (variant.algorithm == ConvAlgorithm::kNaive ||
-      !can_run(step.choice, step.problem, device).ok())
-    return false;
+  if (variant.algorithm == ConvAlgorithm::kNaive) return false;
+  if (!can_run(step.choice, step.problem, device).ok()) return false;
   const auto best = select_conv(step.problem, device);
   if (!best.ok() || variant.algorithm == ConvAlgorithm::kDepthwise) return splits == 1;
   constexpr double kFar = 1.6;
@@ -139,8 +138,9 @@ class Collector {
 
   void add_variants(const KernelCase& one, const gpu::Work& work, const gpu::PlanOptions& options) {
     if (options_.variants == CaseOptions::Variants::kSelected) return add(one, work, options);
-    for (const gpu::Work& other : std::visit(Alternatives{options.device}, work))
+    for (const gpu::Work& other : std::visit(Alternatives{options.device}, work)) {
       add(one, other, options);
+    }
   }
 
   void add(KernelCase one, const gpu::Work& work, const gpu::PlanOptions& options) {
