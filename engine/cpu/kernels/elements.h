@@ -32,7 +32,7 @@ constexpr int64_t element_bytes(Element element) {
 // multiply-add of a lane takes. dot(): accumulator + source x weight. broadcast_source(): the kPack
 // channels at `x` in every lane. load_floats, store_floats: kLanes elements as floats, stored
 // rounded to nearest even (kI8: units of the scale, saturated; NaN is -127, as quantize_int8()
-// does). store_run: kRun vectors one after the other. kIsCoarse: half a unit in the last
+// does). store_run, of kI8: kRun vectors one after the other. kIsCoarse: half a unit in the last
 // place is above 2^-10 of the value, so that an activation need not be better than 2^-13.
 template <typename Set>
 struct F32Element {
@@ -49,9 +49,6 @@ struct F32Element {
 
   static typename Set::F load_floats(const Source* x) { return load<typename Set::F>(x); }
   static void store_floats(Source* y, typename Set::F value) { store(y, value); }
-  static void store_run(Source* y, const typename Set::F* values) {
-    for (int i = 0; i < kRun; ++i) store_floats(y + i * Set::kLanes, values[i]);
-  }
 };
 
 template <typename Set>
@@ -80,9 +77,6 @@ struct Bf16Element {
   }
   static void store_floats(Source* y, typename Set::F value) {
     store(y, _mm512_cvtneps_pbh(value));
-  }
-  static void store_run(Source* y, const typename Set::F* values) {
-    for (int i = 0; i < kRun; ++i) store_floats(y + i * Set::kLanes, values[i]);
   }
 #endif
 };

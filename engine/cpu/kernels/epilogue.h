@@ -155,7 +155,12 @@ template <typename Set, typename Out, Activation kActivation, typename Accumulat
       F values[kRun];
 #pragma GCC unroll 4
       for (int j = 0; j < kRun; ++j) values[j] = value_of(i + j);
-      Out::store_run(y + i * kLanes, values);
+      if constexpr (kToInt8) {
+        Out::store_run(y + i * kLanes, values);
+      } else {
+#pragma GCC unroll 4
+        for (int j = 0; j < kRun; ++j) Out::store_floats(y + (i + j) * kLanes, values[j]);
+      }
     }
     for (; i < pixels; ++i) Out::store_floats(y + i * kLanes, value_of(i));
     sums += sums_stride;
