@@ -262,7 +262,7 @@ void pack_compensation(std::span<int32_t> packed, const TensorView& weight, cons
     }
     // Accumulators wrap around, and this with them: their difference fits.
     packed[static_cast<size_t>(part.out->position(k))] =
-        static_cast<int32_t>(static_cast<uint32_t>(kZero * sum));
+        static_cast<int32_t>(static_cast<uint32_t>(-kZero * sum));
   }
 }
 

@@ -18,8 +18,14 @@ float least_logit(float score) {
   return static_cast<float>(logit - 1e-3 - 1e-5 * std::abs(logit));
 }
 
-// Row y of a head as [width, channels] f32.
-const float* gather_pixels(const DecodeHead& head, int64_t y, float* scratch) {
+// A row of pixels of a head, the channels of each in blocks: elements from one to the next.
+struct PixelRow {
+  const float* data = nullptr;
+  int64_t pixel_stride = 0, block_stride = 0;
+};
+
+// Row y as [width, channels], in scratch.
+PixelRow gather_pixels(const DecodeHead& head, int64_t y, float* scratch, int64_t block) {
   Tensor row{reinterpret_cast<std::byte*>(scratch),
              Element::kF32,
              head.channels,
@@ -27,7 +33,19 @@ const float* gather_pixels(const DecodeHead& head, int64_t y, float* scratch) {
              1,
              head.blocked.width};
   gather_row(row, 0, head.blocked, y, head.to_pixels);
-  return scratch;
+  return {scratch, head.channels, block};
+}
+
+// Row y where it is, if that will do, or in scratch.
+PixelRow row_of(const DecodeHead& head, int64_t y, float* scratch) {
+  const Tensor& map = head.blocked;
+  const auto& runs = head.to_pixels.runs;
+  const bool is_in_order = std::all_of(
+      runs.begin(), runs.end(), [](const ChannelRun& run) { return run.source == run.destination; });
+  if (map.element != Element::kF32 || !is_in_order) {
+    return gather_pixels(head, y, scratch, map.block);
+  }
+  return {map.floats() + map.index(0, y * map.width), map.block, map.pixels() * map.block};
 }
 
 class Decoder {
@@ -46,17 +64,25 @@ class Decoder {
     const DecodeHead& box = task_.heads[2 * level];
     const DecodeHead& classes = task_.heads[2 * level + 1];
     const int64_t width = box.blocked.width;
-    const float* logits = gather_pixels(classes, y, scratch);
-    const float* const bins = gather_pixels(box, y, scratch + width * classes.channels);
+    const PixelRow scores = row_of(classes, y, scratch);
+    float* const box_scratch = scratch + width * classes.channels;
+    // All bins of a side have to lie together.
+    const PixelRow bins = box.blocked.block == op.bins ? row_of(box, y, box_scratch)
+                                                       : gather_pixels(box, y, box_scratch, op.bins);
     float* row = output_.predictions.data() + (first_row + y * width) * (4 + op.classes);
-    for (int64_t x = 0; x < width; ++x, logits += op.classes, row += 4 + op.classes) {
-      if (!keep_all_ && !(kernels_.greatest(logits, op.classes) > least_logit_)) {
+    float sides[4];
+    for (int64_t x = 0; x < width; ++x, row += 4 + op.classes) {
+      const float* const logits = scores.data + x * scores.pixel_stride;
+      if (!keep_all_ &&
+          !(kernels_.greatest(logits, op.classes, scores.block_stride) > least_logit_)) {
         std::fill_n(row, 4 + op.classes, 0.0f);
         continue;
       }
-      decode_dfl_box(row, bins + x * box.channels, op.bins, static_cast<float>(x) + 0.5f,
-                     static_cast<float>(y) + 0.5f, op.strides[level]);
-      kernels_.sigmoid(row + 4, logits, op.classes);
+      kernels_.expected_bins(sides, bins.data + x * bins.pixel_stride, op.bins,
+                             bins.block_stride);
+      place_box(row, sides, static_cast<float>(x) + 0.5f, static_cast<float>(y) + 0.5f,
+                op.strides[level]);
+      kernels_.sigmoid(row + 4, logits, op.classes, scores.block_stride);
     }
   }
 
@@ -67,7 +93,7 @@ class Decoder {
     const int64_t width = head.blocked.width;
     const int64_t length = 5 + op.classes;
     const auto anchors = static_cast<int64_t>(op.anchors[level].size() / 2);
-    const float* const pixels = gather_pixels(head, y, scratch);
+    const float* const pixels = gather_pixels(head, y, scratch, kernels_.lanes).data;
     for (int64_t anchor = 0; anchor < anchors; ++anchor) {
       const int64_t first = first_row + (anchor * head.blocked.height + y) * width;
       float* row = output_.predictions.data() + first * length;
@@ -77,7 +103,7 @@ class Decoder {
           std::fill_n(row, length, 0.0f);
           continue;
         }
-        kernels_.sigmoid(row, logits, length);
+        kernels_.sigmoid(row, logits, length, kernels_.lanes);
         const float* const size = &op.anchors[level][2 * static_cast<size_t>(anchor)];
         place_anchor(row, static_cast<float>(x), static_cast<float>(y), op.strides[level], size);
       }
@@ -86,10 +112,7 @@ class Decoder {
 
  private:
   // In the order of operations of the official dist2bbox, so that roundings agree.
-  void decode_dfl_box(float* row, const float* bins, int64_t count, float x, float y,
-                      float stride) const {
-    float sides[4];
-    kernels_.expected_bins(sides, bins, count);
+  static void place_box(float* row, const float* sides, float x, float y, float stride) {
     const float x1 = x - sides[0];
     const float y1 = y - sides[1];
     const float x2 = x + sides[2];

@@ -1,4 +1,5 @@
-// The early filter of decoding: what suppression keeps must not change by it.
+// Decoding of blocked heads against that of plain ones, and its early filter: what suppression keeps
+// must not change by it.
 #include "engine/cpu/cpu_decode.h"
 
 #include <gtest/gtest.h>
@@ -7,6 +8,7 @@
 #include <random>
 
 #include "engine/cpu/kernels/kernel_table.h"
+#include "engine/postprocess/decode.h"
 #include "engine/postprocess/nms.h"
 
 namespace yolocu::cpu {
@@ -21,9 +23,10 @@ struct Head {
 };
 
 // Logits around that of `score`, some a bit or two from it, some far away, some NaN.
-Head make_head(int64_t channels, double score, std::mt19937& bits) {
+Head make_head(int64_t channels, double score, std::mt19937& bits,
+               const std::vector<int64_t>& cuts = {}) {
   const int64_t lanes = kernel_table().lanes;
-  const ChannelLayout layout(channels, {}, lanes);
+  const ChannelLayout layout(channels, cuts, lanes);
   const ChannelLayout dense = ChannelLayout::dense(channels);
   Head head;
   head.values.resize(static_cast<size_t>(layout.padded_channels() * kHeight * kWidth));
@@ -80,6 +83,55 @@ void expect_same_detections(const Op& op, const std::vector<int64_t>& channels, 
     }
   }
   EXPECT_GT(found, 5u);
+}
+
+// As [height, width, channels].
+std::vector<float> plain(const DecodeHead& head) {
+  const Tensor& map = head.blocked;
+  std::vector<float> pixels(static_cast<size_t>(head.channels * map.pixels()));
+  for (const ChannelRun& run : head.to_pixels.runs) {
+    for (int64_t c = 0; c < run.count; ++c) {
+      for (int64_t p = 0; p < map.pixels(); ++p) {
+        pixels[static_cast<size_t>(p * head.channels + run.destination + c)] =
+            map.floats()[map.index(run.source + c, p)];
+      }
+    }
+  }
+  return pixels;
+}
+
+// Heads whose channels lie in order, with padding behind them and between them; sides that fill a
+// vector, a part of one, and more than one.
+TEST(CpuDecode, DflIsThatOfPlainHeads) {
+  std::mt19937 bits(6);
+  for (const int64_t bins : {1, 5, 8, 16, 19, 32}) {
+    for (const int64_t classes : {1, 7, 16, 40, 80}) {
+      for (const std::vector<int64_t>& cuts : {std::vector<int64_t>{}, std::vector<int64_t>{3}}) {
+        const DecodeDflOp op{.classes = classes, .bins = bins, .strides = {8}};
+        const Op variant = op;
+        const bool is_cut = !cuts.empty() && classes > 3;
+        const Head box = make_head(4 * bins, 0.5, bits, cuts);
+        const Head scores = make_head(classes, 0.5, bits, is_cut ? cuts : std::vector<int64_t>{});
+        const auto box_pixels = plain(box.head), score_pixels = plain(scores.head);
+        const int64_t row = 4 + classes, rows = kHeight * kWidth;
+        const auto actual = decoded({&variant, {box.head, scores.head}}, rows, row, -1);
+        std::vector<float> expected(actual.size());
+        const auto view = [](const std::vector<float>& pixels, int64_t channels) {
+          return HeadView{pixels.data(), kHeight, kWidth, channels, channels, 0};
+        };
+        const std::vector<HeadView> heads = {view(box_pixels, 4 * bins),
+                                             view(score_pixels, classes)};
+        decode_dfl(expected, op, heads, 1);
+        for (size_t i = 0; i < actual.size(); ++i) {
+          if (std::isnan(expected[i]) && std::isnan(actual[i])) continue;
+          // Boxes are of pixels, up to 8 x 32 of them.
+          const float most = i % static_cast<size_t>(row) < 4 ? 1e-6f * 8 * 32 : 1e-6f;
+          ASSERT_NEAR(actual[i], expected[i], most)
+              << i << ", bins " << bins << ", classes " << classes << ", cut " << is_cut;
+        }
+      }
+    }
+  }
 }
 
 TEST(CpuDecode, DflFilterKeepsWhatSuppressionKeeps) {

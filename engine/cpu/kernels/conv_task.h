@@ -50,9 +50,8 @@ struct ConvTask {
   const std::byte* residual = nullptr;  // null: none
   const std::byte* weights = nullptr;   // see pack_weights()
   const float* bias = nullptr;          // [out_channels]
-  // Of int8 sources: y = act((sum - compensation[k]) * scale[k] + bias[k]). Direct convolution sums
-  // (q + 128) w, so that compensation is 128 times the sum of the weights; Winograd's sums are of
-  // q w, and it is 0.
+  // Of int8 sources: y = act(sum * scale[k] + bias[k]). Direct convolution sums (q + 128) w, so that
+  // its sums start with compensation[k], -128 times the sum of the weights.
   const float* scale = nullptr;
   const int32_t* compensation = nullptr;
   const float* residual_scale = nullptr;  // [out_channels], of an int8 residual

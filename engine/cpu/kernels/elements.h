@@ -32,7 +32,7 @@ constexpr int64_t element_bytes(Element element) {
 // multiply-add of a lane takes. dot(): accumulator + source x weight. broadcast_source(): the kPack
 // channels at `x` in every lane. load_floats, store_floats: kLanes elements as floats, stored
 // rounded to nearest even (kI8: units of the scale, saturated; NaN is -127, as quantize_int8()
-// does). store_run, of kI8: kRun vectors one after the other. kIsCoarse: half a unit in the last
+// does). load_stored, of kI8: q + 128 as floats. store_run, of kI8: kRun vectors one after the other. kIsCoarse: half a unit in the last
 // place is above 2^-10 of the value, so that an activation need not be better than 2^-13.
 template <typename Set>
 struct F32Element {
@@ -91,16 +91,16 @@ struct Int8Element {
   static constexpr int kZero = 128;  // q = 0
   static constexpr Source kPadding = kZero;
 
-  static typename Set::F load_floats(const Source* x) {
+  static typename Set::F load_floats(const Source* x) { return load_stored(x) - float{kZero}; }
+  static typename Set::F load_stored(const Source* x) {
 #if defined(__AVX512BF16__) && defined(__AVX512VNNI__)
     // GCC 12 converts bytes one by one otherwise.
     const auto bytes = bits_as<typename Set::I>(_mm512_cvtepu8_epi32(load<__m128i>(x)));
 #else
     const auto bytes = __builtin_convertvector(load<typename Set::B>(x), typename Set::I);
 #endif
-    return __builtin_convertvector(bytes - kZero, typename Set::F);
+    return __builtin_convertvector(bytes, typename Set::F);
   }
-  // q + 128.
   static typename Set::H load_units(const Source* x) {
     return __builtin_convertvector(load<typename Set::B>(x), typename Set::H);
   }

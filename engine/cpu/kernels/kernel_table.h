@@ -29,9 +29,9 @@ struct KernelTable {
   PoolKernel (*pool)(const PoolShape& shape) = nullptr;
   AddKernel add = nullptr;
   // See decode.h.
-  void (*sigmoid)(float* y, const float* x, int64_t count) = nullptr;
-  float (*greatest)(const float* x, int64_t count) = nullptr;
-  void (*expected_bins)(float* sides, const float* logits, int64_t bins) = nullptr;
+  void (*sigmoid)(float* y, const float* x, int64_t count, int64_t stride) = nullptr;
+  float (*greatest)(const float* x, int64_t count, int64_t stride) = nullptr;
+  void (*expected_bins)(float* sides, const float* logits, int64_t bins, int64_t stride) = nullptr;
 };
 
 // What the processor does best. YOLOCU_CPU_KERNELS=avx512_dot|avx512|avx2|portable in the

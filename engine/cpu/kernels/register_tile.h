@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "engine/cpu/kernels/elements.h"
 
@@ -24,6 +25,8 @@ struct TileSource {
   int64_t tap_count = 1;
   int64_t blocks = 1;        // of channels
   int64_t block_stride = 0;  // from one block of channels to the next
+  // Of int8: [kBlocks][kLanes], what sums start with; others start with 0.
+  const int32_t* start = nullptr;
 };
 
 // sums: kBlocks x kPixels vectors, sum_stride vectors from one block to the next. weights [blocks]
@@ -36,6 +39,14 @@ template <typename E, typename Set, int kPixels, int kBlocks, int kPixelStride, 
   using Accumulator = typename E::Accumulator;
   constexpr int kVector = Set::kLanes * E::kPack;
   Accumulator sum[kBlocks][kPixels] = {};
+  if constexpr (std::is_same_v<E, Int8Element<Set>>) {
+#pragma GCC unroll 2
+    for (int n = 0; n < kBlocks; ++n) {
+      const auto start = load<Accumulator>(source.start + n * Set::kLanes);
+#pragma GCC unroll 16
+      for (int m = 0; m < kPixels; ++m) sum[n][m] = start;
+    }
+  }
   for (int64_t block = 0; block < source.blocks; ++block) {
     const typename E::Source* const channels = source.data + block * source.block_stride;
     for (int64_t tap = 0; tap < source.tap_count; ++tap) {

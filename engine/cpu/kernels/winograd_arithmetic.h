@@ -39,6 +39,8 @@ struct FloatWinograd {
   using Accumulator = typename Set::F;
   using Sum = typename Set::F;
 
+  static constexpr uint16_t kZero = 0;  // what load_inputs() gives for 0
+
   static Input load_inputs(const Source* x) { return In::load_floats(x); }
 
   // y = A^T m for one column or row: 6 to 4.
@@ -61,6 +63,9 @@ struct FloatWinograd {
 //
 // Inputs. The magnitudes of a row of B^T sum to at most 10, so those of B^T q B are at most
 // 100 x 127 = 12700: 16 bits hold them.
+//
+// They are read as q + 128, as they are stored. The rows of B^T sum to 0 but for the second, which
+// sums to -6; so 128 everywhere adds 36 x 128 to element (1, 1) of the transformed and nothing else.
 //
 // Weights. G has fractions. With its rows times D = diag(12, 6, 6, 24, 24, 3) it has none,
 //
@@ -89,9 +94,9 @@ struct Int8Winograd {
   using Accumulator = typename Set::U;
   using Sum = typename Set::I;
 
-  static Input load_inputs(const Source* x) {
-    return Int8Element<Set>::load_units(x) - Int8Element<Set>::kZero;
-  }
+  static constexpr uint16_t kZero = Int8Element<Set>::kZero;
+
+  static Input load_inputs(const Source* x) { return Int8Element<Set>::load_units(x); }
 
   // y = R m for one column or row: 6 to 4.
   [[gnu::always_inline]] static void transform_outputs(Accumulator* y, const Accumulator* m) {

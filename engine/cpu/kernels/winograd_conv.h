@@ -60,6 +60,9 @@ class WinogradConv {
   // the 36 has winograd_stride() of them.
   int64_t products_pitch() const { return winograd_stride(2, task_.tiles_a_chunk); }
 
+  // Element (1, 1) of a transformed tile of kZero; the others are 0.
+  static constexpr uint16_t kZeroTransformed = 36 * Arithmetic::kZero;
+
   void transform_tile(int64_t block, int64_t t) {
     const int64_t tile = first_tile_ + t;
     const int64_t y = tile / columns_ * kWinogradOut - shape_.padding;
@@ -74,7 +77,8 @@ class WinogradConv {
         const auto* const row = data + ((y + i) * shape_.in_width + x) * kLanes;
 #pragma GCC unroll 6
         for (int64_t j = 0; j < kWinogradIn; ++j) {
-          d[j][i] = exists(y + i, x + j) ? Arithmetic::load_inputs(row + j * kLanes) : Input{};
+          d[j][i] = exists(y + i, x + j) ? Arithmetic::load_inputs(row + j * kLanes)
+                                     : Input{} + Arithmetic::kZero;
         }
       }
     };
@@ -98,6 +102,7 @@ class WinogradConv {
     for (int i = 0; i < kWinogradIn; ++i) {
       Input row[kWinogradIn];
       transform_inputs(row, columns[i]);
+      if (i == 1) row[1] -= kZeroTransformed;
 #pragma GCC unroll 6
       for (int j = 0; j < kWinogradIn; ++j, to += inputs_stride_) *to = row[j];
     }
