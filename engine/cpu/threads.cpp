@@ -28,14 +28,20 @@ uint32_t loop_of(uint64_t ticket) {
   return static_cast<uint32_t>(ticket >> 32);
 }
 
-constexpr uint32_t kNoChunk = 0xFFFFFFFFu;  // no loop has as many
+constexpr uint64_t kOneOfFront = 1;
+constexpr uint64_t kOneOfBack = 1 << 16;
+constexpr uint64_t kAllTaken = 0xFFFF;  // of the front
 
-uint64_t make_ticket(uint32_t loop, uint32_t chunk) {
-  return static_cast<uint64_t>(loop) << 32 | chunk;
+uint64_t make_ticket(uint32_t loop, uint64_t taken) {
+  return static_cast<uint64_t>(loop) << 32 | taken;
 }
 
-int64_t chunk_of(uint64_t ticket) {
-  return static_cast<int64_t>(ticket & kNoChunk);
+int64_t taken_of_front(uint64_t ticket) {
+  return static_cast<int64_t>(ticket & 0xFFFF);
+}
+
+int64_t taken_of_back(uint64_t ticket) {
+  return static_cast<int64_t>(ticket >> 16 & 0xFFFF);
 }
 
 }  // namespace
@@ -65,7 +71,7 @@ Team::~Team() {
 
 void Team::run_job(int64_t count, Job job) {
   const uint32_t next = loop_of(ticket_.load()) + 2;
-  ticket_.store(make_ticket(next - 1, kNoChunk));
+  ticket_.store(make_ticket(next - 1, kAllTaken));
   call_.store(job.call, std::memory_order_release);
   context_.store(job.context, std::memory_order_release);
   count_.store(count, std::memory_order_release);
@@ -86,15 +92,18 @@ void Team::run_job(int64_t count, Job job) {
 
 void Team::take_chunks(uint64_t ticket, int thread) {
   const uint32_t loop = loop_of(ticket);
+  const bool from_front = thread % 2 == 0;
   while (true) {
     // Read before the chunk is taken: if taking succeeds, the loop was this one all the while, as
     // whoever sees a field of the next one sees its odd number, too.
     const auto call = call_.load(std::memory_order_acquire);
     const void* const context = context_.load(std::memory_order_acquire);
     const int64_t count = count_.load(std::memory_order_acquire);
-    if (chunk_of(ticket) >= count) return;
-    if (ticket_.compare_exchange_weak(ticket, ticket + 1)) {
-      call(context, chunk_of(ticket), thread);
+    const int64_t front = taken_of_front(ticket);
+    const int64_t back = taken_of_back(ticket);
+    if (front + back >= count) return;
+    if (ticket_.compare_exchange_weak(ticket, ticket + (from_front ? kOneOfFront : kOneOfBack))) {
+      call(context, from_front ? front : count - 1 - back, thread);
       unfinished_.fetch_sub(1, std::memory_order_acq_rel);
       ticket = ticket_.load();
     }

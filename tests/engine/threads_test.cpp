@@ -42,6 +42,15 @@ TEST(Team, RunsEveryChunkOnce) {
   }
 }
 
+TEST(Team, RunsMoreChunksThanATicketCounts) {
+  for (const int threads : {1, 2, 3}) {
+    Team team(threads);
+    for (const int64_t count : {0xFFFE, 0xFFFF, 0x10000, 0x10001, 200000}) {
+      check_loops(team, 2, count);
+    }
+  }
+}
+
 TEST(Team, LoopsOfNoChunksDoNothing) {
   Team team(2);
   team.run(0, [](int64_t, int) { FAIL(); });
