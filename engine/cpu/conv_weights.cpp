@@ -260,7 +260,7 @@ void pack_compensation(std::span<int32_t> packed, const TensorView& weight, cons
     for (int64_t i = 0; i < count; ++i) {
       sum += static_cast<int8_t>(weight.data[static_cast<size_t>(k * count + i)]);
     }
-    // Accumulators wrap around, and this with them: their difference fits.
+    // Wraps around, as sums do that start with it: what fits comes out right.
     packed[static_cast<size_t>(part.out->position(k))] =
         static_cast<int32_t>(static_cast<uint32_t>(-kZero * sum));
   }

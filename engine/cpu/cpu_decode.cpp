@@ -18,14 +18,15 @@ float least_logit(float score) {
   return static_cast<float>(logit - 1e-3 - 1e-5 * std::abs(logit));
 }
 
-// A row of pixels of a head, the channels of each in blocks: elements from one to the next.
+// A row of pixels of a head, the channels of each in parts that lie together: elements from one
+// pixel and from one part to the next.
 struct PixelRow {
   const float* data = nullptr;
-  int64_t pixel_stride = 0, block_stride = 0;
+  int64_t pixel_stride = 0, part_stride = 0;
 };
 
 // Row y as [width, channels], in scratch.
-PixelRow gather_pixels(const DecodeHead& head, int64_t y, float* scratch, int64_t block) {
+PixelRow gather_pixels(const DecodeHead& head, int64_t y, float* scratch, int64_t part) {
   Tensor row{reinterpret_cast<std::byte*>(scratch),
              Element::kF32,
              head.channels,
@@ -33,17 +34,18 @@ PixelRow gather_pixels(const DecodeHead& head, int64_t y, float* scratch, int64_
              1,
              head.blocked.width};
   gather_row(row, 0, head.blocked, y, head.to_pixels);
-  return {scratch, head.channels, block};
+  return {scratch, head.channels, part};
 }
 
-// Row y where it is, if that will do, or in scratch.
-PixelRow row_of(const DecodeHead& head, int64_t y, float* scratch) {
+// Row y with parts of `part` channels: where it is, if its blocks are these, or in scratch.
+PixelRow row_of(const DecodeHead& head, int64_t y, float* scratch, int64_t part) {
   const Tensor& map = head.blocked;
   const auto& runs = head.to_pixels.runs;
-  const bool is_in_order = std::all_of(
-      runs.begin(), runs.end(), [](const ChannelRun& run) { return run.source == run.destination; });
-  if (map.element != Element::kF32 || !is_in_order) {
-    return gather_pixels(head, y, scratch, map.block);
+  const bool is_in_order = std::all_of(runs.begin(), runs.end(), [](const ChannelRun& run) {
+    return run.source == run.destination;
+  });
+  if (map.element != Element::kF32 || map.block != part || !is_in_order) {
+    return gather_pixels(head, y, scratch, part);
   }
   return {map.floats() + map.index(0, y * map.width), map.block, map.pixels() * map.block};
 }
@@ -64,25 +66,21 @@ class Decoder {
     const DecodeHead& box = task_.heads[2 * level];
     const DecodeHead& classes = task_.heads[2 * level + 1];
     const int64_t width = box.blocked.width;
-    const PixelRow scores = row_of(classes, y, scratch);
-    float* const box_scratch = scratch + width * classes.channels;
-    // All bins of a side have to lie together.
-    const PixelRow bins = box.blocked.block == op.bins ? row_of(box, y, box_scratch)
-                                                       : gather_pixels(box, y, box_scratch, op.bins);
+    const PixelRow scores = row_of(classes, y, scratch, kernels_.lanes);
+    const PixelRow bins = row_of(box, y, scratch + width * classes.channels, op.bins);
     float* row = output_.predictions.data() + (first_row + y * width) * (4 + op.classes);
     float sides[4];
     for (int64_t x = 0; x < width; ++x, row += 4 + op.classes) {
       const float* const logits = scores.data + x * scores.pixel_stride;
       if (!keep_all_ &&
-          !(kernels_.greatest(logits, op.classes, scores.block_stride) > least_logit_)) {
+          !(kernels_.greatest(logits, op.classes, scores.part_stride) > least_logit_)) {
         std::fill_n(row, 4 + op.classes, 0.0f);
         continue;
       }
-      kernels_.expected_bins(sides, bins.data + x * bins.pixel_stride, op.bins,
-                             bins.block_stride);
+      kernels_.expected_bins(sides, bins.data + x * bins.pixel_stride, op.bins, bins.part_stride);
       place_box(row, sides, static_cast<float>(x) + 0.5f, static_cast<float>(y) + 0.5f,
                 op.strides[level]);
-      kernels_.sigmoid(row + 4, logits, op.classes, scores.block_stride);
+      kernels_.sigmoid(row + 4, logits, op.classes, scores.part_stride);
     }
   }
 

@@ -24,27 +24,21 @@ void pause() {
 #endif
 }
 
-uint32_t loop_of(uint64_t ticket) {
-  return static_cast<uint32_t>(ticket >> 32);
-}
-
-constexpr uint64_t kOneOfFront = 1;
-constexpr uint64_t kOneOfBack = 1 << 16;
-constexpr uint64_t kAllTaken = 0xFFFF;  // of the front
-
-uint64_t make_ticket(uint32_t loop, uint64_t taken) {
-  return static_cast<uint64_t>(loop) << 32 | taken;
-}
-
-int64_t taken_of_front(uint64_t ticket) {
-  return static_cast<int64_t>(ticket & 0xFFFF);
-}
-
-int64_t taken_of_back(uint64_t ticket) {
-  return static_cast<int64_t>(ticket >> 16 & 0xFFFF);
-}
-
 }  // namespace
+
+// The parts of a ticket.
+struct Team::Ticket {
+  static constexpr uint64_t kOneOfFront = 1;
+  static constexpr uint64_t kOneOfBack = uint64_t{1} << kCountBits;
+  static constexpr uint64_t kAllTaken = kMostChunks;  // of the front
+
+  static uint64_t make(uint32_t loop, uint64_t taken) {
+    return static_cast<uint64_t>(loop) << 2 * kCountBits | taken;
+  }
+  static uint32_t loop(uint64_t ticket) { return static_cast<uint32_t>(ticket >> 2 * kCountBits); }
+  static int64_t front(uint64_t ticket) { return static_cast<int64_t>(ticket & kAllTaken); }
+  static int64_t back(uint64_t ticket) { return front(ticket >> kCountBits); }
+};
 
 Team::Team(int threads) : owner_(getpid()) {
   workers_.reserve(static_cast<size_t>(threads));
@@ -70,13 +64,13 @@ Team::~Team() {
 }
 
 void Team::run_job(int64_t count, Job job) {
-  const uint32_t next = loop_of(ticket_.load()) + 2;
-  ticket_.store(make_ticket(next - 1, kAllTaken));
+  const uint32_t next = Ticket::loop(ticket_.load()) + 2;
+  ticket_.store(Ticket::make(next - 1, Ticket::kAllTaken));
   call_.store(job.call, std::memory_order_release);
   context_.store(job.context, std::memory_order_release);
   count_.store(count, std::memory_order_release);
   unfinished_.store(count, std::memory_order_relaxed);
-  const uint64_t ticket = make_ticket(next, 0);
+  const uint64_t ticket = Ticket::make(next, 0);
   ticket_.store(ticket);
   loop_.store(next);
   if (sleepers_.load() > 0) loop_.notify_all();
@@ -91,7 +85,7 @@ void Team::run_job(int64_t count, Job job) {
 }
 
 void Team::take_chunks(uint64_t ticket, int thread) {
-  const uint32_t loop = loop_of(ticket);
+  const uint32_t loop = Ticket::loop(ticket);
   const bool from_front = thread % 2 == 0;
   while (true) {
     // Read before the chunk is taken: if taking succeeds, the loop was this one all the while, as
@@ -99,22 +93,23 @@ void Team::take_chunks(uint64_t ticket, int thread) {
     const auto call = call_.load(std::memory_order_acquire);
     const void* const context = context_.load(std::memory_order_acquire);
     const int64_t count = count_.load(std::memory_order_acquire);
-    const int64_t front = taken_of_front(ticket);
-    const int64_t back = taken_of_back(ticket);
+    const int64_t front = Ticket::front(ticket);
+    const int64_t back = Ticket::back(ticket);
     if (front + back >= count) return;
-    if (ticket_.compare_exchange_weak(ticket, ticket + (from_front ? kOneOfFront : kOneOfBack))) {
+    if (ticket_.compare_exchange_weak(
+            ticket, ticket + (from_front ? Ticket::kOneOfFront : Ticket::kOneOfBack))) {
       call(context, from_front ? front : count - 1 - back, thread);
       unfinished_.fetch_sub(1, std::memory_order_acq_rel);
       ticket = ticket_.load();
     }
-    if (loop_of(ticket) != loop) return;
+    if (Ticket::loop(ticket) != loop) return;
   }
 }
 
 uint64_t Team::wait_for_next(uint64_t seen) {
   const auto changed = [&] {
-    const uint32_t loop = loop_of(ticket_.load());
-    return (loop % 2 == 0 && loop != loop_of(seen)) || ending_;
+    const uint32_t loop = Ticket::loop(ticket_.load());
+    return (loop % 2 == 0 && loop != Ticket::loop(seen)) || ending_;
   };
   for (const auto start = Clock::now(); Clock::now() - start < kSpin;) {
     for (int i = 0; i < kPausesAClockRead; ++i) {
@@ -133,8 +128,8 @@ void Team::work(int thread) {
   uint64_t seen = 0;
   while (!ending_) {
     const uint64_t ticket = wait_for_next(seen);
-    if (loop_of(ticket) % 2 != 0) continue;  // ending, or the next loop is being prepared
-    if (loop_of(ticket) != loop_of(seen)) take_chunks(ticket, thread);
+    if (Ticket::loop(ticket) % 2 != 0) continue;  // ending, or the next loop is being prepared
+    if (Ticket::loop(ticket) != Ticket::loop(seen)) take_chunks(ticket, thread);
     seen = ticket;
   }
 }

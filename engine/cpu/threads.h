@@ -55,8 +55,11 @@ class Team {
   }
 
  private:
-  static constexpr int64_t kMostChunks = 0xFFFF;  // that a ticket counts
+  static constexpr int kCountBits =
+      16;  // of a ticket, for what is taken of the front and of the back
+  static constexpr int64_t kMostChunks = (1 << kCountBits) - 1;
 
+  struct Ticket;
   struct Job {
     void (*call)(const void* context, int64_t i, int thread) = nullptr;
     const void* context = nullptr;
@@ -72,8 +75,8 @@ class Team {
   const pid_t owner_;  // threads do not survive a fork; the child works alone
   // The number of the loop in the upper half; in the lower one how many of its chunks are taken, of
   // the back and of the front. A chunk is taken by adding 1 to either. The number changes only when
-  // all chunks of the loop before are done: first to an odd one, while the fields below are written,
-  // then to an even one.
+  // all chunks of the loop before are done: first to an odd one, while the fields below are
+  // written, then to an even one.
   alignas(64) std::atomic<uint64_t> ticket_{0};
   std::atomic<decltype(Job::call)> call_{nullptr};
   std::atomic<const void*> context_{nullptr};

@@ -79,12 +79,12 @@ Problem make_problem(const Case& c, Numbers numbers, double weight_scale, Elemen
             const double product =
                 double{p.x[static_cast<size_t>((y * c.width + x) * c.in + channel)]} *
                 double{p.w[static_cast<size_t>((k * c.kernel * c.kernel + tap) * in_group + i)]};
-            sum += c.sum_scale * product;
-            bound += std::abs(product);
+            sum += c.sum_scale_of(k) * product;
+            bound += c.sum_scale_of(k) * std::abs(product);
           }
         }
         const auto at = p.y.size();
-        const double added = c.residual ? c.residual_scale * double{p.residual[at]} : 0.0;
+        const double added = c.residual ? c.residual_scale_of(k) * double{p.residual[at]} : 0.0;
         p.y.push_back(activate(sum, c.activation) + added);
         p.bounds.push_back(bound + std::abs(added));
       }

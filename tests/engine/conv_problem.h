@@ -1,6 +1,7 @@
 // A convolution with numbers, and what its definition makes of them in double precision.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -19,8 +20,19 @@ struct Case {
   SourceLayout layout = SourceLayout::kBlocked;
   Activation activation = Activation::kNone;
   bool residual = false;
-  int64_t most_input = 2, most_weight = 1;       // of integers
-  double sum_scale = 1.0, residual_scale = 1.0;  // what a unit of int8 sums and residuals is worth
+  int64_t most_input = 2, most_weight = 1;  // of integers
+  // What a unit of int8 sums and residuals is worth in channel 0; with steps above 1, half of that
+  // in the next channel, and so on, and again from there after as many channels.
+  double sum_scale = 1.0, residual_scale = 1.0;
+  int64_t sum_scale_steps = 1, residual_scale_steps = 1;
+  double inverse_output_scale = 0.125;  // of int8 destinations
+
+  double sum_scale_of(int64_t k) const {
+    return std::ldexp(sum_scale, -static_cast<int>(k % sum_scale_steps));
+  }
+  double residual_scale_of(int64_t k) const {
+    return std::ldexp(residual_scale, -static_cast<int>(k % residual_scale_steps));
+  }
 };
 
 std::string text(const Case& c);
@@ -28,7 +40,7 @@ std::string text(const Case& c);
 // Logical tensors and what the definition makes of them.
 struct Problem {
   std::vector<float> x, w, bias, residual;  // NHWC, KRSC, K, NHWC
-  std::vector<double> y, bounds;            // bounds: sums of |x w|
+  std::vector<double> y, bounds;            // bounds: sums of |x w|, scaled
   int64_t out_height = 0, out_width = 0;
 };
 

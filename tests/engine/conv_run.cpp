@@ -78,15 +78,18 @@ ConvRun::ConvRun(const Case& c, const Problem& problem, const KernelTable& kerne
   task.residual = c.residual ? residual.data() : nullptr;
   task.weights = weights.data();
   task.bias = bias.data();
-  const std::vector<float> scale(bias.size(), static_cast<float>(c.sum_scale));
-  const std::vector<float> residual_scale(bias.size(), static_cast<float>(c.residual_scale));
+  std::vector<float> scale(bias.size()), residual_scale(bias.size());
+  for (int64_t k = 0; k < c.out; ++k) {
+    scale[static_cast<size_t>(k)] = static_cast<float>(c.sum_scale_of(k));
+    residual_scale[static_cast<size_t>(k)] = static_cast<float>(c.residual_scale_of(k));
+  }
   std::vector<int32_t> compensation(bias.size());
   if (is_int8 && choice.algorithm != ConvAlgorithm::kWinograd)
     pack_compensation(compensation, weight, part);
   task.scale = scale.data();
   task.compensation = compensation.data();
   task.residual_scale = residual_scale.data();
-  task.inverse_output_scale = kInverseOutputScale;
+  task.inverse_output_scale = static_cast<float>(c.inverse_output_scale);
   Team team(threads);
   struct alignas(64) Line {
     std::byte bytes[64];

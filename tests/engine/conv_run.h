@@ -19,8 +19,6 @@ ConvShape shape_of(const Case& c, int64_t lanes, Element source, Element destina
 // One run on `threads` threads; outputs and scratch start as NaN (all bits set).
 class ConvRun {
  public:
-  static constexpr float kInverseOutputScale = 0.125f;  // of int8 destinations
-
   ConvRun(const Case& c, const Problem& problem, const KernelTable& kernels, ConvChoice choice,
           const ConvShape& shape, int threads);
 

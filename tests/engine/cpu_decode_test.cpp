@@ -1,5 +1,5 @@
-// Decoding of blocked heads against that of plain ones, and its early filter: what suppression keeps
-// must not change by it.
+// Decoding of blocked heads against that of plain ones, and its early filter: what suppression
+// keeps must not change by it.
 #include "engine/cpu/cpu_decode.h"
 
 #include <gtest/gtest.h>
@@ -7,6 +7,8 @@
 #include <cmath>
 #include <random>
 
+#include "engine/base/half.h"
+#include "engine/base/str_cat.h"
 #include "engine/cpu/kernels/kernel_table.h"
 #include "engine/postprocess/decode.h"
 #include "engine/postprocess/nms.h"
@@ -16,15 +18,16 @@ namespace {
 
 constexpr int64_t kHeight = 6, kWidth = 5;
 
-// Blocked logits of one head, and where they are.
+// Blocked logits of one head, as floats and as they are stored where that is bf16.
 struct Head {
   std::vector<float> values;
+  std::vector<uint16_t> stored;
   DecodeHead head;
 };
 
 // Logits around that of `score`, some a bit or two from it, some far away, some NaN.
 Head make_head(int64_t channels, double score, std::mt19937& bits,
-               const std::vector<int64_t>& cuts = {}) {
+               const std::vector<int64_t>& cuts = {}, Element element = Element::kF32) {
   const int64_t lanes = kernel_table().lanes;
   const ChannelLayout layout(channels, cuts, lanes);
   const ChannelLayout dense = ChannelLayout::dense(channels);
@@ -42,8 +45,15 @@ Head make_head(int64_t channels, double score, std::mt19937& bits,
     if (k == 2) value = std::nextafter(static_cast<float>(logit), -1000.0f);
     if (k == 40) value = std::nanf("");
   }
-  head.head = {{reinterpret_cast<std::byte*>(head.values.data()), Element::kF32, lanes,
-                layout.padded_channels(), kHeight, kWidth},
+  auto* data = reinterpret_cast<std::byte*>(head.values.data());
+  if (element == Element::kBf16) {
+    for (float& value : head.values) {
+      head.stored.push_back(float_to_bfloat16(value));
+      value = bfloat16_to_float(head.stored.back());
+    }
+    data = reinterpret_cast<std::byte*>(head.stored.data());
+  }
+  head.head = {{data, element, lanes, layout.padded_channels(), kHeight, kWidth},
                channels,
                plan_relayout(dense, channels, layout, lanes)};
   return head;
@@ -86,50 +96,82 @@ void expect_same_detections(const Op& op, const std::vector<int64_t>& channels, 
 }
 
 // As [height, width, channels].
-std::vector<float> plain(const DecodeHead& head) {
-  const Tensor& map = head.blocked;
-  std::vector<float> pixels(static_cast<size_t>(head.channels * map.pixels()));
-  for (const ChannelRun& run : head.to_pixels.runs) {
+std::vector<float> plain(const Head& head) {
+  const Tensor& map = head.head.blocked;
+  std::vector<float> pixels(static_cast<size_t>(head.head.channels * map.pixels()));
+  for (const ChannelRun& run : head.head.to_pixels.runs) {
     for (int64_t c = 0; c < run.count; ++c) {
       for (int64_t p = 0; p < map.pixels(); ++p) {
-        pixels[static_cast<size_t>(p * head.channels + run.destination + c)] =
-            map.floats()[map.index(run.source + c, p)];
+        pixels[static_cast<size_t>(p * head.head.channels + run.destination + c)] =
+            head.values[static_cast<size_t>(map.index(run.source + c, p))];
       }
     }
   }
   return pixels;
 }
 
-// Heads whose channels lie in order, with padding behind them and between them; sides that fill a
-// vector, a part of one, and more than one.
+HeadView view_of(const std::vector<float>& pixels) {
+  const auto channels = static_cast<int64_t>(pixels.size()) / (kHeight * kWidth);
+  return {pixels.data(), kHeight, kWidth, channels, channels, 0};
+}
+
+// Boxes are of pixels of the network's input.
+void expect_close(const std::vector<float>& actual, const std::vector<float>& expected, int64_t row,
+                  float largest_box) {
+  ASSERT_EQ(actual.size(), expected.size());
+  for (size_t i = 0; i < actual.size(); ++i) {
+    if (std::isnan(expected[i]) && std::isnan(actual[i])) continue;
+    const bool is_box = i % static_cast<size_t>(row) < 4;
+    ASSERT_NEAR(actual[i], expected[i], 1e-6f * (is_box ? largest_box : 1)) << i;
+  }
+}
+
+// How the channels of heads lie: in order, cut, in bf16.
+struct HeadKind {
+  std::vector<int64_t> cuts;
+  Element element;
+};
+const HeadKind kHeadKinds[] = {{{}, Element::kF32}, {{3}, Element::kF32}, {{}, Element::kBf16}};
+
+// Sides that fill a vector, a part of one, and more than one; classes likewise.
 TEST(CpuDecode, DflIsThatOfPlainHeads) {
   std::mt19937 bits(6);
   for (const int64_t bins : {1, 5, 8, 16, 19, 32}) {
-    for (const int64_t classes : {1, 7, 16, 40, 80}) {
-      for (const std::vector<int64_t>& cuts : {std::vector<int64_t>{}, std::vector<int64_t>{3}}) {
+    for (const int64_t classes : {4, 7, 16, 40, 80}) {
+      for (const HeadKind& kind : kHeadKinds) {
+        SCOPED_TRACE(str_cat(bins, " bins, ", classes, " classes, ", kind.cuts.size(),
+                             " cuts, element ", static_cast<int>(kind.element)));
         const DecodeDflOp op{.classes = classes, .bins = bins, .strides = {8}};
         const Op variant = op;
-        const bool is_cut = !cuts.empty() && classes > 3;
-        const Head box = make_head(4 * bins, 0.5, bits, cuts);
-        const Head scores = make_head(classes, 0.5, bits, is_cut ? cuts : std::vector<int64_t>{});
-        const auto box_pixels = plain(box.head), score_pixels = plain(scores.head);
+        const Head box = make_head(4 * bins, 0.5, bits, kind.cuts, kind.element);
+        const Head scores = make_head(classes, 0.5, bits, kind.cuts, kind.element);
         const int64_t row = 4 + classes, rows = kHeight * kWidth;
         const auto actual = decoded({&variant, {box.head, scores.head}}, rows, row, -1);
         std::vector<float> expected(actual.size());
-        const auto view = [](const std::vector<float>& pixels, int64_t channels) {
-          return HeadView{pixels.data(), kHeight, kWidth, channels, channels, 0};
-        };
-        const std::vector<HeadView> heads = {view(box_pixels, 4 * bins),
-                                             view(score_pixels, classes)};
-        decode_dfl(expected, op, heads, 1);
-        for (size_t i = 0; i < actual.size(); ++i) {
-          if (std::isnan(expected[i]) && std::isnan(actual[i])) continue;
-          // Boxes are of pixels, up to 8 x 32 of them.
-          const float most = i % static_cast<size_t>(row) < 4 ? 1e-6f * 8 * 32 : 1e-6f;
-          ASSERT_NEAR(actual[i], expected[i], most)
-              << i << ", bins " << bins << ", classes " << classes << ", cut " << is_cut;
-        }
+        const auto box_pixels = plain(box), score_pixels = plain(scores);
+        decode_dfl(expected, op, std::vector{view_of(box_pixels), view_of(score_pixels)}, 1);
+        expect_close(actual, expected, row, 8 * 32);
       }
+    }
+  }
+}
+
+TEST(CpuDecode, AnchorsAreThoseOfPlainHeads) {
+  std::mt19937 bits(7);
+  for (const int64_t classes : {1, 11, 80}) {
+    for (const HeadKind& kind : kHeadKinds) {
+      SCOPED_TRACE(str_cat(classes, " classes, ", kind.cuts.size(), " cuts, element ",
+                           static_cast<int>(kind.element)));
+      const DecodeAnchorOp op{
+          .classes = classes, .strides = {8}, .anchors = {{10, 13, 16, 30, 33, 23}}};
+      const Op variant = op;
+      const int64_t row = 5 + classes, rows = 3 * kHeight * kWidth;
+      const Head head = make_head(3 * row, 0.5, bits, kind.cuts, kind.element);
+      const auto actual = decoded({&variant, {head.head}}, rows, row, -1);
+      std::vector<float> expected(actual.size());
+      const auto pixels = plain(head);
+      decode_anchor(expected, op, std::vector{view_of(pixels)}, 1);
+      expect_close(actual, expected, row, 4 * 33);
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -48,6 +49,23 @@ TEST(Team, RunsMoreChunksThanATicketCounts) {
     for (const int64_t count : {0xFFFE, 0xFFFF, 0x10000, 0x10001, 200000}) {
       check_loops(team, 2, count);
     }
+  }
+}
+
+// Of two threads, the caller takes the first ones, and the worker the last.
+TEST(Team, TwoThreadsBeginAtBothEnds) {
+  Team team(2);
+  for (const int64_t count : {2, 3, 50}) {
+    std::vector<int> threads(static_cast<size_t>(count), -1);
+    std::atomic<int> arrived{0};
+    team.run(count, [&](int64_t i, int thread) {
+      threads[static_cast<size_t>(i)] = thread;
+      ++arrived;
+      while (arrived < 2) std::this_thread::yield();  // until both threads have come
+    });
+    EXPECT_EQ(threads.front(), 0) << count;
+    EXPECT_EQ(threads.back(), 1) << count;
+    EXPECT_TRUE(std::is_sorted(threads.begin(), threads.end())) << count;
   }
 }
 

@@ -3,7 +3,10 @@
 
 #include <type_traits>
 
-#include "engine/cpu/kernels/elements.h"
+#if defined(__AVX512BF16__) && defined(__AVX512VNNI__)
+#include <immintrin.h>
+#endif
+
 #include "engine/cpu/kernels/instruction_set.h"
 #include "weights/format/graph.h"
 
@@ -44,9 +47,10 @@ inline typename Set::F sigmoid(typename Set::F x) {
 inline constexpr float kCoarseFactor = -1.44269504f;  // -log2 e
 
 // k x sigmoid(x) of t = k x, k = kCoarseFactor, to 2^-18 of its value, for results of 8 significant
-// bits: the polynomial is shorter, and whoever scales sums and results anyway has folded k into that.
-// e^-x = 2^t = 2^floor(t) 2^f with 0 <= f < 1. A division costs no more than the processor's
-// reciprocal of 14 bits and a step of Newton's method.
+// bits: the polynomial is shorter, and k costs nothing where sums and results are scaled anyway.
+// |x| < 2e38; beyond, t may be infinite, which gives NaN or infinity. e^-x = 2^t = 2^floor(t) 2^f
+// with 0 <= f < 1. A division costs no more than the processor's reciprocal of 14 bits and a step
+// of Newton's method.
 template <typename Set>
 inline typename Set::F coarse_silu(typename Set::F t) {
 #if defined(__AVX512BF16__) && defined(__AVX512VNNI__)
@@ -60,7 +64,7 @@ inline typename Set::F coarse_silu(typename Set::F t) {
   p = p * f + 1.00000250f;
   return t / (_mm512_scalef_ps(p, t) + 1.0f);
 #else
-  static_assert(!Set::kHasDot);
+  static_assert(Set::kHasDot, "needs AVX-512");
   return t;
 #endif
 }

@@ -3,13 +3,11 @@
 
 #include <cstdint>
 
-#include "engine/cpu/kernels/epilogue.h"
+#include "engine/cpu/kernels/activation.h"
 
 namespace yolocu::cpu {
 
-// x in functions below: count numbers in parts of kLanes, which start `stride` apart.
-
-// y[i] = 1 / (1 + e^-x[i]); may be in place.
+// y[i] = 1 / (1 + e^-x[i]) of `count` numbers in parts of kLanes, which start `stride` apart.
 template <typename Set>
 void sigmoid_all(float* y, const float* x, int64_t count, int64_t stride) {
   using F = typename Set::F;
@@ -37,7 +35,7 @@ inline float reduce(typename Set::F x, const Op& op) {
   return x[0];
 }
 
-// The greatest of count >= 1 numbers; NaN counts as less than all others.
+// The greatest of count >= 1 numbers in such parts; NaN counts as less than all others.
 template <typename Set>
 float greatest(const float* x, int64_t count, int64_t stride) {
   using F = typename Set::F;

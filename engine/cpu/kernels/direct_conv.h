@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "engine/cpu/kernels/conv_task.h"
 #include "engine/cpu/kernels/epilogue.h"
@@ -66,7 +67,9 @@ class DirectConv {
     const bool inside =
         y >= 0 && y + shape_.kernel <= shape_.in_height && x >= 0 && x + columns <= shape_.in_width;
     TileSource<E> source{.taps = taps_, .blocks = blocks_in_};
-    if (task_.compensation != nullptr) source.start = task_.compensation + panel.first_block * kLanes;
+    if constexpr (std::is_same_v<E, Int8Element<Set>>) {
+      source.start = task_.compensation + panel.first_block * kLanes;
+    }
     const auto* const data = reinterpret_cast<const typename E::Source*>(task_.source);
     const int64_t picture_stride = shape_.in_height * shape_.in_width * kLanes;
     const typename E::Source* const group = data + panel.source_block * picture_stride;

@@ -32,8 +32,9 @@ constexpr int64_t element_bytes(Element element) {
 // multiply-add of a lane takes. dot(): accumulator + source x weight. broadcast_source(): the kPack
 // channels at `x` in every lane. load_floats, store_floats: kLanes elements as floats, stored
 // rounded to nearest even (kI8: units of the scale, saturated; NaN is -127, as quantize_int8()
-// does). load_stored, of kI8: q + 128 as floats. store_run, of kI8: kRun vectors one after the other. kIsCoarse: half a unit in the last
-// place is above 2^-10 of the value, so that an activation need not be better than 2^-13.
+// does). load_stored, of kI8: q + 128 as floats. store_run, of kI8: kRun vectors one after the
+// other. kIsCoarse: half a unit in the last place is above 2^-10 of the value, so that an
+// activation need not be better than 2^-13.
 template <typename Set>
 struct F32Element {
   using Source = float;
@@ -101,6 +102,7 @@ struct Int8Element {
 #endif
     return __builtin_convertvector(bytes, typename Set::F);
   }
+  // q + 128 as well.
   static typename Set::H load_units(const Source* x) {
     return __builtin_convertvector(load<typename Set::B>(x), typename Set::H);
   }

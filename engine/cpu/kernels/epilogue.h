@@ -49,7 +49,7 @@ template <typename Set, typename Out, Activation kActivation, typename Accumulat
   constexpr int64_t kLanes = Set::kLanes;
   constexpr bool kFromInt8 = std::is_same_v<Accumulator, typename Set::I>;
   constexpr bool kToInt8 = std::is_same_v<Out, Int8Element<Set>>;
-  constexpr bool kIsCoarseSilu = kActivation == Activation::kSilu && Out::kIsCoarse;
+  constexpr bool kIsCoarseSilu = kActivation == Activation::kSilu && Out::kIsCoarse && Set::kHasDot;
   constexpr float kFactor = kIsCoarseSilu ? kCoarseFactor : 1.0f;
   const int64_t channel = place.block * kLanes;
   const std::conditional_t<kFromInt8, Int8Sums<Set>, FloatSums<Set>> to_float(task, channel,
