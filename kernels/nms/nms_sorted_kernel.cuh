@@ -106,32 +106,45 @@ YOLOCU_KERNEL nms_merge_kernel(YOLOCU_KERNEL_PARAM NmsArguments arguments) {
   }
 }
 
-// The rank of the first thread whose bit is set in words [kNmsThreads / 32], or -1. Whole warps.
-YOLOCU_DEVICE int first_alive(device::SharedPtr<uint32_t> words) {
-  const bool has_word = device::lane() < kNmsThreads / device::kWarpSize;
-  const uint32_t word = has_word ? words.load(device::lane()) : 0;
-  const uint32_t warps = device::ballot(word != 0 ? 1 : 0);
-  if (warps == 0) return -1;
-  const uint32_t warp = device::lowest_bit(warps);
-  return static_cast<int>(warp * device::kWarpSize +
-                          device::lowest_bit(device::shuffle(word, warp)));
+// Of the lanes in `alive`, bit by bit, those that are kept: in order, each that no lane kept before
+// overlaps, and no more than `room`. overlapping: the lanes before this one whose boxes overlap
+// this one's. Whole warps; every lane returns the same.
+YOLOCU_DEVICE uint32_t keep_in_order(uint32_t alive, uint32_t overlapping, int room) {
+  uint32_t kept = 0;
+  YOLOCU_UNROLL
+  for (uint32_t l = 0; l < device::kWarpSize; ++l) {
+    const uint32_t before = device::shuffle(overlapping, l);
+    if ((alive >> l & 1) == 0 || (before & kept) != 0 || room <= 0) continue;
+    kept |= 1u << l;
+    --room;
+  }
+  return kept;
+}
+
+// Calls body(l) for each bit l that is set.
+template <typename Body>
+YOLOCU_DEVICE void for_each_bit(uint32_t bits, const Body& body) {
+  for (; bits != 0; bits &= bits - 1) body(device::lowest_bit(bits));
 }
 
 // The detections of one picture a block. Candidates come in order, one a thread, a chunk at a time:
-// first each is compared with all boxes kept before its chunk; then, round by round, the first that
-// is still alive is kept and the others of the chunk are compared with it.
-// grid (batch), kNmsThreads threads, kNmsSelectBytes shared.
+// first each is compared with all boxes kept before its chunk. Then it is the turn of one warp
+// after the other, which finds out which of its candidates are kept; those that come later are
+// compared with these. That takes one barrier for every 32 candidates. grid (batch), kNmsThreads
+// threads, kNmsSelectBytes shared.
 YOLOCU_KERNEL nms_select_kernel(YOLOCU_KERNEL_PARAM NmsArguments arguments) {
-  constexpr int kWarps = kNmsThreads / device::kWarpSize;
+  constexpr int kLanes = device::kWarpSize;
   const NmsArguments picture = picture_of(arguments, device::block_index().x);
   const auto chunk = device::shared_memory<CandidateBox>();              // [kNmsThreads]
-  const auto words = device::shared_memory<uint32_t>(kNmsThreads * 16);  // [2, kWarps]
+  const auto words = device::shared_memory<uint32_t>(kNmsThreads * 16);  // [warps]: lanes kept
   const int listed = listed_candidates(picture);
   const auto order = listed <= kNmsTile ? picture.sorted_slots : picture.order;
   const int count = listed < picture.max_candidates ? listed : picture.max_candidates;
   const auto rank = static_cast<int>(device::thread_rank());
+  const auto warp = static_cast<int>(device::warp_rank());
+  const uint32_t lanes_before = (1u << device::lane()) - 1;
 
-  int kept = 0, round = 0;
+  int kept = 0;
   for (int first = 0; first < count && kept < picture.max_detections; first += kNmsThreads) {
     // This thread's candidate, if it has one.
     bool alive = first + rank < count;
@@ -146,23 +159,33 @@ YOLOCU_KERNEL nms_select_kernel(YOLOCU_KERNEL_PARAM NmsArguments arguments) {
     for (int i = 0; i < kept && alive; ++i) {
       alive = !is_overlapped(picture.kept.load(i), shifted, picture.iou);
     }
-    // Nobody reads `chunk` any more: the last round of a chunk does not.
+    device::sync_block();  // the chunk before has been read
     chunk.store(rank, shifted);
-    for (;; ++kept) {
-      // Two sets of words in turn, so that one barrier a round is enough.
-      const auto alive_words = words + round++ % 2 * kWarps;
-      const uint32_t votes = device::ballot(alive ? 1 : 0);
-      if (device::lane() == 0) alive_words.store(device::warp_rank(), votes);
-      device::sync_block();
-      const int next = first_alive(alive_words);
-      if (next < 0 || kept >= picture.max_detections) break;
-      if (rank == next) {
-        store_detection(picture, kept, box, key);
-        picture.kept.store(kept, shifted);
-        alive = false;
-      } else if (alive) {
-        alive = !is_overlapped(chunk.load(next), shifted, picture.iou);
+    const int listed_here = count - first < kNmsThreads ? count - first : kNmsThreads;
+    for (int turn = 0; turn * kLanes < listed_here && kept < picture.max_detections; ++turn) {
+      if (turn == warp) {
+        device::sync_warp();
+        const uint32_t votes = device::ballot(alive ? 1 : 0);
+        uint32_t overlapping = 0;
+        for_each_bit(alive ? votes & lanes_before : 0, [&](uint32_t l) {
+          const CandidateBox earlier = chunk.load(turn * kLanes + static_cast<int>(l));
+          if (is_overlapped(earlier, shifted, picture.iou)) overlapping |= 1u << l;
+        });
+        const uint32_t keeping = keep_in_order(votes, overlapping, picture.max_detections - kept);
+        if (device::lane() == 0) words.store(turn, keeping);
+        if ((keeping >> device::lane() & 1) != 0) {
+          const int row = kept + static_cast<int>(device::bit_count(keeping & lanes_before));
+          store_detection(picture, row, box, key);
+          picture.kept.store(row, shifted);
+        }
       }
+      device::sync_block();
+      const uint32_t keeping = words.load(turn);
+      kept += static_cast<int>(device::bit_count(keeping));
+      for_each_bit(alive && warp > turn ? keeping : 0, [&](uint32_t l) {
+        const CandidateBox earlier = chunk.load(turn * kLanes + static_cast<int>(l));
+        if (is_overlapped(earlier, shifted, picture.iou)) alive = false;
+      });
     }
   }
   finish_detections(picture, kept);

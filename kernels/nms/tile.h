@@ -15,9 +15,9 @@ static_assert(kNmsTile == 2 * kNmsThreads, "a thread compares one pair of a tile
 
 // Shared memory of a block that sorts: keys [kNmsTile] uint64_t, then slots [kNmsTile] uint32_t.
 constexpr int64_t kNmsSortBytes = kNmsTile * 12;
-// Of a block that selects: boxes [kNmsThreads] CandidateBox, then two sets of one word per warp
-// that says which lanes' candidates are alive.
-constexpr int64_t kNmsSelectBytes = kNmsThreads * 16 + 2 * kNmsThreads / 32 * 4;
+// Of a block that selects: boxes [kNmsThreads] CandidateBox, then one word per warp that says which
+// lanes' candidates are kept.
+constexpr int64_t kNmsSelectBytes = kNmsThreads * 16 + kNmsThreads / 32 * 4;
 // Of a block of kNaive: the best box, then the best key of each warp.
 constexpr int64_t kNmsNaiveBytes = 16 + kNmsThreads / 32 * 8;
 
