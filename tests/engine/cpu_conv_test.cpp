@@ -300,15 +300,7 @@ TEST(CpuConv, Extremes) {
 TEST(CpuConv, NanReachesTheOutputs) {
   const Case c{.in = 16, .out = 16, .height = 9, .width = 9, .activation = Activation::kSilu};
   for (const KernelTable* table : tables()) {
-    const ConvShape shape{.in_channels = 16,
-                          .in_height = 9,
-                          .in_width = 9,
-                          .out_channels = 16,
-                          .out_height = 9,
-                          .out_width = 9,
-                          .kernel = 3,
-                          .padding = 1,
-                          .activation = Activation::kSilu};
+    const ConvShape shape = shape_of(c, table->lanes, Element::kF32, Element::kF32);
     for (const ConvAlgorithm algorithm : {ConvAlgorithm::kDirect, ConvAlgorithm::kWinograd}) {
       Problem problem =
           make_problem(c, Numbers::kReals, 1, Element::kF32, Element::kF32, Element::kF32);
