@@ -55,8 +55,7 @@ class Team {
   }
 
  private:
-  static constexpr int kCountBits =
-      16;  // of a ticket, for what is taken of the front and of the back
+  static constexpr int kCountBits = 16;  // of a ticket, for each end
   static constexpr int64_t kMostChunks = (1 << kCountBits) - 1;
 
   struct Ticket;

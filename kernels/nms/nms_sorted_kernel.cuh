@@ -130,8 +130,8 @@ YOLOCU_DEVICE void for_each_bit(uint32_t bits, const Body& body) {
 // The detections of one picture a block. Candidates come in order, one a thread, a chunk at a time:
 // first each is compared with all boxes kept before its chunk. Then it is the turn of one warp
 // after the other, which finds out which of its candidates are kept; those that come later are
-// compared with these. That takes one barrier for every 32 candidates. grid (batch), kNmsThreads
-// threads, kNmsSelectBytes shared.
+// compared with these. That takes one barrier for every 32 candidates.
+// grid (batch), kNmsThreads threads, kNmsSelectBytes shared.
 YOLOCU_KERNEL nms_select_kernel(YOLOCU_KERNEL_PARAM NmsArguments arguments) {
   constexpr int kLanes = device::kWarpSize;
   const NmsArguments picture = picture_of(arguments, device::block_index().x);

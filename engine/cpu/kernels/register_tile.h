@@ -1,8 +1,8 @@
 // The inner loop of all convolutions: a tile of kPixels x kBlocks blocks of outputs, held in
 // registers, over all input channels and taps of the window.
 //
-//   sum[n][m][k] = start[n][k] + sum over c, t of x[c, offset(t) + m * kPixelStride] * w[n][k][c,
-//   t]
+//   sum[n][m][k] = start[n][k]
+//                  + sum over c, t of x[c, offset(t) + m * kPixelStride] * w[n][k][c, t]
 //
 // For each multiply-add one vector of weights meets one input in all its lanes. On Zen 4, which
 // starts one 512-bit fma and one 512-bit load (or two narrow ones) a cycle, 14 x 2 takes 28 cycles
